@@ -1,0 +1,160 @@
+"""Every setting of the project, all from the environment. A comment says what breaks if one is wrong."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from alyx.runtime.instance import Instance
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+INSTANCE = Instance.from_environment()
+"""Where this instance keeps its state (`ALYX_VAR`, default `var/`): secret key, private database, broker folders, uploads."""
+
+
+def _flag(name: str, default: bool = False) -> bool:
+    return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
+
+
+DEBUG = _flag("ALYX_DEBUG")  # only `make dev` sets it: tracebacks would otherwise reach users
+SECRET_KEY = INSTANCE.secret_key()  # made once per instance; a new one invalidates every login and token
+ALLOWED_HOSTS = os.environ.get("ALYX_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
+BEHIND_HTTPS = _flag("ALYX_HTTPS")  # a TLS proxy stands in front: secure cookies, HSTS, its X-Forwarded-Proto is trusted
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "pgtrigger",
+    "pghistory",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "alyx.core",
+    "alyx.labs",
+    "subjects",
+    "sessions",
+    "datasets",
+    "transfers",
+]
+
+MIDDLEWARE = [
+    "alyx.core.audit.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "alyx.core.rest.content_policy.ContentPolicyMiddleware",
+    "alyx.core.rest.body_limit.BodyLimitMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "alyx.core.audit.AuditMiddleware",
+]
+
+ROOT_URLCONF = "alyx.urls"
+WSGI_APPLICATION = "alyx.wsgi.application"
+APPEND_SLASH = False  # the clients' paths have no trailing slash, and a redirected POST is lost
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "alyx" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# psycopg 3 with its pool; server-side binding would break the audit context and stays off.
+DATABASES: dict[str, Any] = {"default": dj_database_url.parse(INSTANCE.database_url())}
+DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 0, "max_size": int(os.environ.get("ALYX_POOL", "16"))}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "labs.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "/admin/login/"
+
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = os.environ.get("ALYX_TIME_ZONE", "UTC")  # zone of records without a lab, and of server-made times on the wire
+
+STATIC_URL = "/static/"
+STATIC_ROOT = INSTANCE.path("static")
+STATICFILES_DIRS = [BASE_DIR / "alyx" / "static"]
+MEDIA_ROOT = INSTANCE.path("uploads")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MANIFEST_STRICT = False
+
+ALYX_MAX_BODY_BYTES = int(os.environ.get("ALYX_MAX_BODY_BYTES", str(16 * 1024 * 1024)))  # a larger request is a 413
+DATA_UPLOAD_MAX_MEMORY_SIZE = ALYX_MAX_BODY_BYTES
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_HTTPS
+CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("ALYX_ORIGINS", "").split(",") if origin]
+if BEHIND_HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = False  # the proxy redirects; a redirected POST from a rig would be lost
+    SECURE_HSTS_SECONDS = 31_536_000
+
+THROTTLE = os.environ.get("ALYX_THROTTLE", "on") != "off"
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["alyx.core.rest.authentication.TokenAuthentication", "alyx.core.rest.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PAGINATION_CLASS": "alyx.core.rest.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_RENDERER_CLASSES": ["alyx.core.rest.rendering.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "alyx.core.rest.parsing.StrictJSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "alyx.core.rest.errors.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"] if THROTTLE else [],
+    "DEFAULT_THROTTLE_RATES": {"user": "3000/min", "login": "30/min"},
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "DATETIME_FORMAT": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Alyx-compatible electronic lab notebook and data registry",
+    "VERSION": "1",
+    "OAS_VERSION": "3.0.3",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": False,
+    "SORT_OPERATIONS": True,
+}
+
+PGHISTORY_APPEND_ONLY = True
+PGHISTORY_OBJ_FIELD = None
+
+CELERY: dict[str, Any] = INSTANCE.celery_settings()  # REDIS_URL, else the file-system broker below `var/`
+
+EMAIL_BACKEND = os.environ.get("ALYX_EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
+EMAIL_FILE_PATH = INSTANCE.path("mail")
+
+LOGGING = INSTANCE.logging()
