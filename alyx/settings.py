@@ -150,7 +150,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 PGHISTORY_APPEND_ONLY = True
-PGHISTORY_OBJ_FIELD = None
 
 CELERY: dict[str, Any] = INSTANCE.celery_settings()  # REDIS_URL, else the file-system broker below `var/`
 

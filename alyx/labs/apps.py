@@ -1,0 +1,10 @@
+"""People, labs, memberships, locations, projects."""
+
+from django.apps import AppConfig
+
+
+class LabsConfig(AppConfig):
+    """Everything above refers to these."""
+
+    name = "alyx.labs"
+    label = "labs"

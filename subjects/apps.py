@@ -1,0 +1,9 @@
+"""The animal."""
+
+from django.apps import AppConfig
+
+
+class SubjectsConfig(AppConfig):
+    """Colony, genotype, housing, procedures, weight and water, death."""
+
+    name = "subjects"
