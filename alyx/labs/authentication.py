@@ -1,0 +1,58 @@
+"""How REST clients show who they are: `Authorization: Token <key>`."""
+
+import hmac
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
+
+from alyx.core.clock import AlyxNow
+from alyx.labs.models import Token, User
+
+INVALID = "Invalid token."
+"""ONE logs in again when it reads exactly this in a 403."""
+
+
+def token_of(key: str) -> Token | None:
+    """The live token of this key, if it is one of ours."""
+    try:
+        token = Token.objects.select_related("user").get(pk=uuid.UUID(key[:32]), revoked_at__isnull=True)
+    except (Token.DoesNotExist, ValueError):
+        return None
+    return token if token.user.is_active and hmac.compare_digest(token.key.encode(), key.encode(errors="replace")) else None
+
+
+class TokenAuthentication(authentication.BaseAuthentication):
+    """Token header; a refused token is a 403 (the clients do not know 401)."""
+
+    def authenticate(self, request: Request) -> tuple[User, Token] | None:
+        """The user of the token, or None when no token was sent. Raises AuthenticationFailed (403)."""
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() not in {"token", "bearer"}:
+            return None
+        token = token_of(key.strip())
+        if token is None:
+            raise exceptions.AuthenticationFailed(INVALID)
+        self._mark_used(token)
+        return token.user, token
+
+    def _mark_used(self, token: Token) -> None:
+        # At most one write an hour, and only when it is due: a busy client costs no extra query.
+        from django.utils.timezone import now  # noqa: TID251  (only decides whether to write; the value is the database's)
+
+        if token.last_used_at is None or token.last_used_at < now() - timedelta(hours=1):
+            Token.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=AlyxNow()), pk=token.pk).update(
+                last_used_at=AlyxNow()
+            )
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """The admin's login also reads the API; writing by it needs the CSRF token."""
+
+
+def schema_scheme() -> dict[str, Any]:
+    """For the OpenAPI document."""
+    return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Token <key>"}
