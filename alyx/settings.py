@@ -123,7 +123,7 @@ if BEHIND_HTTPS:
 
 THROTTLE = os.environ.get("ALYX_THROTTLE", "on") != "off"
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["alyx.core.rest.authentication.TokenAuthentication", "alyx.core.rest.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["alyx.labs.authentication.TokenAuthentication", "alyx.labs.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "alyx.core.rest.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
