@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from datasets.rules.copies import Cause, CopyState, is_legal
+from datasets.rules.refusals import Refusal
 
 S = CopyState
 
@@ -109,8 +110,10 @@ class Call:
     aggregate: bool = False
 
 
-class RepositoryMissing(ValueError):
+class RepositoryMissing(Refusal):
     """A dataset without a session was registered without saying where it is."""
+
+    rule = "aggregate_names_repository"
 
 
 def copies_for(call: Call, repositories: Iterable[Repo]) -> dict[UUID, CopyState]:
@@ -120,7 +123,7 @@ def copies_for(call: Call, repositories: Iterable[Repo]) -> dict[UUID, CopyState
     RepositoryMissing for an aggregate without a named repository.
     """
     if call.aggregate and call.repository is None:
-        raise RepositoryMissing("a dataset without a session needs the repository it is in: send `name`")
+        raise RepositoryMissing("a dataset without a session needs the repository it is in", "send `name`")
     asked = ((repo.id, _asked_at(call, repo)) for repo in repositories)
     return {repo_id: state for repo_id, state in asked if state is not None}
 
