@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from datasets.rules.copies import Cause, CopyState
+from transfers.rules.errors import ErrorCode, is_exhausted
 from transfers.rules.lifecycle import JOB_WRITING, ItemState, JobState
 
 S = CopyState
@@ -56,36 +57,7 @@ class Finding(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Trouble(StrEnum):
-    """Why an item did not arrive. Shown in `transfers status`."""
-
-    SOURCE_VANISHED = "source_vanished"
-    SOURCE_CHANGED = "source_changed"
-    SOURCE_TRUNCATED = "source_truncated"
-    NO_SOURCE = "no_source"
-    """No copy of the current version is left to read from."""
-    CORRUPT_ARRIVAL = "corrupt_arrival"
-    """The source is good, the bytes read back at the destination are not."""
-    UNREACHABLE = "unreachable"
-    NO_SPACE = "no_space"
-    LEASE_LOST = "lease_lost"
-    """The worker was killed or frozen."""
-
-
-SOURCE_TROUBLES = frozenset(
-    {Trouble.SOURCE_VANISHED, Trouble.SOURCE_CHANGED, Trouble.SOURCE_TRUNCATED, Trouble.NO_SOURCE}
-)
-PATIENCE: dict[Trouble, int | None] = {
-    Trouble.SOURCE_VANISHED: 3,
-    Trouble.SOURCE_CHANGED: 1,
-    Trouble.SOURCE_TRUNCATED: 1,
-    Trouble.NO_SOURCE: 1,
-    Trouble.CORRUPT_ARRIVAL: 2,
-    Trouble.UNREACHABLE: None,
-    Trouble.NO_SPACE: None,
-    Trouble.LEASE_LOST: 5,
-}
-"""How many times in a row before a person is asked; None: the repository is the problem, the item just waits."""
+SOURCE_TROUBLES = frozenset({ErrorCode.SOURCE_VANISHED, ErrorCode.SOURCE_CHANGED, ErrorCode.SOURCE_TRUNCATED})
 
 
 def proves(reading: Reading, meant: Meant) -> bool:
@@ -122,7 +94,11 @@ def finding(presence: Presence, reading: Reading | None, meant: Meant, *, canary
 
 @dataclass(frozen=True, slots=True)
 class LookOutcome:
-    """What a look does to a record. Applied by compare-and-set on the record's state *and* content version."""
+    """What a look does to a record.
+
+    Applied by compare-and-set on what the look began with: the record's state and doubt, the dataset's content
+    version; and only while no item is in flight to this copy (its writer could replace the bytes just proved).
+    """
 
     move_to: CopyState | None
     """None: the state stays."""
@@ -165,40 +141,40 @@ def _bad_look(
     return LookOutcome(S.MISSING if found is Finding.ABSENT else S.CORRUPT, cause, doubted_at)
 
 
-def source_trouble(presence: Presence, reading: Reading | None, meant: Meant, *, canary: bool) -> Trouble | None:
+def source_trouble(presence: Presence, reading: Reading | None, meant: Meant, *, canary: bool) -> ErrorCode | None:
     """What is wrong with a source; None if nothing contradicts it (not hashed yet: no proof, only a size)."""
     found = finding(presence, reading, meant, canary=canary)
     if found is Finding.UNKNOWN:
-        return Trouble.UNREACHABLE
+        return ErrorCode.UNREACHABLE
     if found is Finding.ABSENT:
-        return Trouble.SOURCE_VANISHED
+        return ErrorCode.SOURCE_VANISHED
     if found is Finding.DIFFERENT and reading is not None:
         short = meant.size_bytes is not None and reading.size_bytes < meant.size_bytes
-        return Trouble.SOURCE_TRUNCATED if short else Trouble.SOURCE_CHANGED
+        return ErrorCode.SOURCE_TRUNCATED if short else ErrorCode.SOURCE_CHANGED
     return None
 
 
-def arrival_trouble(staged: Reading, meant: Meant, at_source: Trouble | None) -> Trouble | None:
+def arrival_trouble(staged: Reading, meant: Meant, at_source: ErrorCode | None) -> ErrorCode | None:
     """Judge the bytes read back from staging; None: proved.
 
     at_source: `source_trouble` of a *second* whole read of the source, taken only when the staged bytes are not
-    the meant ones, so that the right side is blamed.
+    the meant ones, so that the right side is blamed. That read is also a look at the source: give it to
+    `look_outcome`, so that a source that is gone or changed stops being one.
     """
     if proves(staged, meant):
         return None
-    return at_source or Trouble.CORRUPT_ARRIVAL
+    return at_source or ErrorCode.DIGEST_MISMATCH
 
 
-def after_trouble(trouble: Trouble, times: int) -> ItemState:
-    """Where an item goes after the same trouble `times` times in a row (counted from 1)."""
-    patience = PATIENCE[trouble]
-    return ItemState.NEEDS_HUMAN if patience is not None and times >= patience else ItemState.RETRY_WAIT
+def after_failure(code: ErrorCode, failures: int) -> ItemState:
+    """Where an item goes after failing with `code`, its `failures`-th failure that counts (from 1)."""
+    return ItemState.NEEDS_HUMAN if is_exhausted(code, failures) else ItemState.RETRY_WAIT
 
 
-def reopens(trouble: Trouble) -> bool:
-    """Whether an item that waits for a person for `trouble` goes on by itself (to PLANNED) once a source of the
-    current version is known again: the lab put the file back and said so."""
-    return trouble in SOURCE_TROUBLES
+def reopens(code: ErrorCode) -> bool:
+    """Whether an item that waits for a person because of `code` goes on by itself (to PLANNED) once the registry
+    has a source of its version again: the lab put the file back and said so, or a look found it good."""
+    return code in SOURCE_TROUBLES
 
 
 class Arrival(StrEnum):
