@@ -14,7 +14,11 @@ class DomainError(Exception):
     code = "invalid"
 
     def __init__(
-        self, detail: str, *, fields: Mapping[str, str | Sequence[str]] | None = None, extra: Mapping[str, Any] | None = None
+        self,
+        detail: str,
+        *,
+        fields: Mapping[str, str | Sequence[str]] | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail

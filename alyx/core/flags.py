@@ -27,10 +27,14 @@ class Doubt:
     @property
     def fingerprint(self) -> str:
         """The same facts under the same rule are the same finding."""
-        return hashlib.md5(json.dumps(self.facts, sort_keys=True, default=str).encode(), usedforsecurity=False).hexdigest()
+        return hashlib.md5(
+            json.dumps(self.facts, sort_keys=True, default=str).encode(), usedforsecurity=False
+        ).hexdigest()
 
 
-def raise_flags(model: type[models.Model], doubts: Sequence[tuple[uuid.UUID, Doubt]], *, lab_id: uuid.UUID | None) -> None:
+def raise_flags(
+    model: type[models.Model], doubts: Sequence[tuple[uuid.UUID, Doubt]], *, lab_id: uuid.UUID | None
+) -> None:
     """Open a flag for each (object id, doubt), in one statement; a finding already open stays one flag."""
     if not doubts:
         return

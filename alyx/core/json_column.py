@@ -84,7 +84,9 @@ class JSONColumn(TextField):
 
     def formfield(self, **kwargs: Any) -> Any:
         """A text area that checks its JSON."""
-        return models.Field.formfield(self, form_class=JSONFormField, required=False, **{k: v for k, v in kwargs.items() if k != "form_class"})
+        return models.Field.formfield(
+            self, form_class=JSONFormField, required=False, **{k: v for k, v in kwargs.items() if k != "form_class"}
+        )
 
 
 def as_jsonb(name: str) -> Cast:

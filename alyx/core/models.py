@@ -62,10 +62,16 @@ class ReviewFlag(AboutAnyRecord):
     message = models.TextField()
     facts = models.JSONField(default=dict, blank=True)
     proposed_fix = models.TextField(blank=True)
-    fingerprint = models.CharField(max_length=32, editable=False, help_text="digest of the facts: the same finding is one flag")
-    lab_id = models.UUIDField(null=True, blank=True, db_index=True, help_text="the lab whose people see it; null: everybody")
+    fingerprint = models.CharField(
+        max_length=32, editable=False, help_text="digest of the facts: the same finding is one flag"
+    )
+    lab_id = models.UUIDField(
+        null=True, blank=True, db_index=True, help_text="the lab whose people see it; null: everybody"
+    )
     state = models.CharField(max_length=16, choices=FlagState, default=FlagState.OPEN)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     decision = models.TextField(blank=True)
 

@@ -22,7 +22,11 @@ def token_of(key: str) -> Token | None:
         token = Token.objects.select_related("user").get(pk=uuid.UUID(key[:32]), revoked_at__isnull=True)
     except (Token.DoesNotExist, ValueError):
         return None
-    return token if token.user.is_active and hmac.compare_digest(token.key.encode(), key.encode(errors="replace")) else None
+    return (
+        token
+        if token.user.is_active and hmac.compare_digest(token.key.encode(), key.encode(errors="replace"))
+        else None
+    )
 
 
 class TokenAuthentication(authentication.BaseAuthentication):

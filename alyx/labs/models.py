@@ -131,7 +131,9 @@ class Token(Record):
     class Meta(Record.Meta):
         ordering = ["user__username", "label"]
         constraints = [
-            models.UniqueConstraint(fields=["user", "label"], condition=Q(revoked_at__isnull=True), name="one_live_token_per_label")
+            models.UniqueConstraint(
+                fields=["user", "label"], condition=Q(revoked_at__isnull=True), name="one_live_token_per_label"
+            )
         ]
 
     def __str__(self) -> str:

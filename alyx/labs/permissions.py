@@ -20,7 +20,9 @@ def may(actor: Any, lab_id: UUID | None, roles: Collection[str] = WRITING_ROLES)
     if actor.is_superuser:
         return True
     memberships = Membership.objects.filter(user=actor, role__in=roles)
-    return memberships.filter(lab_id=lab_id).exists() if lab_id else memberships.filter(role__in=MANAGING_ROLES).exists()
+    return (
+        memberships.filter(lab_id=lab_id).exists() if lab_id else memberships.filter(role__in=MANAGING_ROLES).exists()
+    )
 
 
 def authorise(actor: Any, lab: Lab | None, *, act: str, roles: Collection[str] = WRITING_ROLES) -> None:
@@ -37,7 +39,9 @@ def authorise_anywhere(actor: Any, *, act: str, roles: Collection[str] = WRITING
     if isinstance(actor, User) and actor.is_active:
         if actor.is_superuser or Membership.objects.filter(user=actor, role__in=roles).exists():
             return
-    raise Forbidden(f"{actor} may not {act}: it needs the role {' or '.join(sorted(str(role) for role in roles))} in a lab")
+    raise Forbidden(
+        f"{actor} may not {act}: it needs the role {' or '.join(sorted(str(role) for role in roles))} in a lab"
+    )
 
 
 def writable_labs(actor: User) -> set[UUID]:

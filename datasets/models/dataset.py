@@ -65,7 +65,9 @@ class Dataset(Record):
     qc = models.SmallIntegerField(choices=QC, default=QC.NOT_SET)
     is_default = models.BooleanField(default=True, help_text="the revision that clients get when they name none")
     tags = models.ManyToManyField(Tag, blank=True, related_name="datasets")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     json = JSONColumn(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -91,10 +93,10 @@ class Dataset(Record):
                 nulls_distinct=False,
                 name="one_default_revision_per_file",
             ),
-            models.CheckConstraint(condition=Q(size_bytes__isnull=True) | Q(size_bytes__gte=0), name="dataset_size_not_negative"),
             models.CheckConstraint(
-                condition=Q(md5="") | Q(md5__regex=r"^[0-9a-f]{32}$"), name="dataset_md5_is_hex"
+                condition=Q(size_bytes__isnull=True) | Q(size_bytes__gte=0), name="dataset_size_not_negative"
             ),
+            models.CheckConstraint(condition=Q(md5="") | Q(md5__regex=r"^[0-9a-f]{32}$"), name="dataset_md5_is_hex"),
             models.CheckConstraint(
                 condition=Q(sha256="") | Q(sha256__regex=r"^[0-9a-f]{64}$"), name="dataset_sha256_is_hex"
             ),
@@ -108,7 +110,9 @@ class Dataset(Record):
         indexes = [
             models.Index(fields=["-created_at", "id"], name="dataset_newest_first"),
             models.Index(fields=["name"], name="dataset_by_name"),
-            models.Index(fields=["content_type", "object_id"], name="dataset_by_object", condition=Q(session__isnull=True)),
+            models.Index(
+                fields=["content_type", "object_id"], name="dataset_by_object", condition=Q(session__isnull=True)
+            ),
             models.Index(fields=["md5"], name="dataset_by_md5"),
         ]
 
@@ -118,7 +122,9 @@ class Dataset(Record):
     @property
     def path(self) -> str:
         """`collection/#revision#/name`."""
-        return "/".join(part for part in (self.collection, f"#{self.revision.name}#" if self.revision else "", self.name) if part)
+        return "/".join(
+            part for part in (self.collection, f"#{self.revision.name}#" if self.revision else "", self.name) if part
+        )
 
     @property
     def hash(self) -> str:

@@ -9,10 +9,12 @@ from django.db.models import Q
 from alyx.core.audit import audited
 from alyx.core.json_column import JSONColumn
 from alyx.core.records import Record
+from alyx.core.status import Status
 from alyx.core.transitions import legal_moves_guard
 from datasets.models.dataset import Dataset
 from datasets.models.repository import Repository
 from datasets.rules.copies import EXISTS, HIDDEN, INITIAL, LEGAL, CopyState
+from datasets.rules.standing import COPY_STATUS
 
 
 class CopyStates(models.TextChoices):
@@ -86,8 +88,12 @@ class FileRecord(Record):
     evidence = models.JSONField(default=dict, blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
-    look_due_at = models.DateTimeField(null=True, blank=True, help_text="when it is looked at (again); set for announced and suspect copies")
-    first_miss_at = models.DateTimeField(null=True, blank=True, help_text="when a look first found it absent or different")
+    look_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="when it is looked at (again); set for announced and suspect copies"
+    )
+    first_miss_at = models.DateTimeField(
+        null=True, blank=True, help_text="when a look first found it absent or different"
+    )
     reason = models.TextField(blank=True, default="", help_text="why it is in this state, in a sentence")
     json = JSONColumn(null=True, blank=True)
 
@@ -125,3 +131,13 @@ class FileRecord(Record):
     def exists(self) -> bool:
         """What the wire says."""
         return self.state in EXISTS and self.content_version == self.dataset.content_version
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether clients and pages list it."""
+        return self.state not in HIDDEN
+
+    @property
+    def standing(self) -> Status:
+        """How it stands, for pages."""
+        return COPY_STATUS[CopyState(self.state)]

@@ -64,15 +64,24 @@ class Repository(Record):
     kind = models.CharField(max_length=16, choices=RepositoryKind, default=RepositoryKind.POSIX)
     role = models.CharField(max_length=16, choices=RepositoryRole, default=RepositoryRole.LAB)
     labs = models.ManyToManyField(Lab, blank=True, related_name="repositories")
-    root = models.CharField(max_length=1000, blank=True, help_text="POSIX: the directory that holds the subjects' folders")
+    root = models.CharField(
+        max_length=1000, blank=True, help_text="POSIX: the directory that holds the subjects' folders"
+    )
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     data_url = models.URLField(max_length=1000, null=True, blank=True, help_text="ends in <lab>/Subjects/")
-    uuid_in_names = models.BooleanField(default=False, help_text="file names carry the dataset's UUID before the extension")
+    uuid_in_names = models.BooleanField(
+        default=False, help_text="file names carry the dataset's UUID before the extension"
+    )
     case_sensitive = models.BooleanField(default=True)
     failure_domain = models.CharField(max_length=255, blank=True, help_text="copies in one domain can be lost together")
     state = models.CharField(max_length=16, choices=RepositoryState, default=RepositoryState.ACTIVE)
     state_reason = models.TextField(blank=True)
-    canary = models.UUIDField(null=True, blank=True, editable=False, help_text="read from .alyx-canary in the root before anything is believed")
+    canary = models.UUIDField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="read from .alyx-canary in the root before anything is believed",
+    )
     window_start = models.TimeField(default=time(2, 0), help_text="its night opens at this local time")
     window_end = models.TimeField(default=time(8, 0))
     globus_path = models.CharField(max_length=1000, blank=True, default="")

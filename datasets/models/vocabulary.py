@@ -15,9 +15,14 @@ class DatasetType(Record):
     name = models.CharField(max_length=255, unique=True, help_text="object.attribute in ALF's words")
     description = models.TextField(blank=True)
     filename_pattern = models.CharField(
-        max_length=255, blank=True, default="", help_text="shell pattern, lower case; empty: object.attribute must equal the name"
+        max_length=255,
+        blank=True,
+        default="",
+        help_text="shell pattern, lower case; empty: object.attribute must equal the name",
     )
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     json = JSONColumn(null=True, blank=True)
 
     class Meta(Record.Meta):

@@ -72,9 +72,7 @@ MOVES: dict[Cause, frozenset[Move]] = {
         | _moves("expected superseded missing corrupt trashed withdrawn", S.ANNOUNCED)
         | _moves("claimed verified", S.CLAIMED, S.SUSPECT)
     ),
-    Cause.NEW_VERSION: (
-        _moves("claimed verified suspect corrupt", S.SUPERSEDED) | _moves("incoming", S.EXPECTED)
-    ),
+    Cause.NEW_VERSION: (_moves("claimed verified suspect corrupt", S.SUPERSEDED) | _moves("incoming", S.EXPECTED)),
     Cause.NIGHT: (
         frozenset((source, S.INCOMING) for source in FILLABLE)
         | _moves("incoming", S.VERIFIED, S.EXPECTED)

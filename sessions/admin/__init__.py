@@ -1,0 +1,5 @@
+"""Pages of recordings."""
+
+from sessions.admin import session
+
+__all__ = ["session"]

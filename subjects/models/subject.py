@@ -65,7 +65,10 @@ class Subject(Record):
         ordering = ["nickname", "id"]
         constraints = [
             models.UniqueConstraint(
-                "lab", Lower("nickname"), condition=Q(withdrawn_at__isnull=True), name="subject_unique_in_lab_ignoring_case"
+                "lab",
+                Lower("nickname"),
+                condition=Q(withdrawn_at__isnull=True),
+                name="subject_unique_in_lab_ignoring_case",
             )
         ]
         indexes = [models.Index(Lower("nickname"), name="subject_by_nickname")]

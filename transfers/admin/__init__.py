@@ -1,0 +1,5 @@
+"""Pages of the engine."""
+
+from transfers.admin import item, job, window
+
+__all__ = ["item", "job", "window"]

@@ -57,7 +57,10 @@ def recorded_states(kind: str, data: str = "'{}'::jsonb") -> list[pgtrigger.Trig
             operation=pgtrigger.Update,
             referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),
             func=_INSERT.format(
-                kind=kind, old="o.state", data=data, rows="new_rows n JOIN old_rows o ON o.id = n.id AND o.state <> n.state"
+                kind=kind,
+                old="o.state",
+                data=data,
+                rows="new_rows n JOIN old_rows o ON o.id = n.id AND o.state <> n.state",
             ),
         ),
     ]

@@ -56,14 +56,18 @@ class TransferItem(Record):
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="transfer_items")
     content_version = models.PositiveIntegerField()
     source = models.ForeignKey(FileRecord, on_delete=models.PROTECT, related_name="items_from")
-    copy = models.ForeignKey(FileRecord, on_delete=models.PROTECT, related_name="items_to", help_text="the record being filled")
+    copy = models.ForeignKey(
+        FileRecord, on_delete=models.PROTECT, related_name="items_to", help_text="the record being filled"
+    )
     destination = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="items_to")
     dest_path_key = models.CharField(max_length=1000)
     size_class = models.CharField(max_length=8, choices=SizeClass, default=SizeClass.SMALL)
     size_bytes = models.BigIntegerField(null=True)
     state = models.CharField(max_length=16, choices=ItemStates, default=ItemStates.PLANNED)
     job = models.ForeignKey(TransferJob, null=True, blank=True, on_delete=models.PROTECT, related_name="items")
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="counted when bound, so that a poison file cannot crash for ever")
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="counted when bound, so that a poison file cannot crash for ever"
+    )
     not_before = models.DateTimeField(db_default=AlyxNow())
     last_error_code = models.CharField(max_length=32, blank=True, default="")
     last_error = models.TextField(blank=True, default="")
@@ -79,10 +83,14 @@ class TransferItem(Record):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["dataset", "destination"], condition=Q(state__in=sorted(LIVE)), name="one_live_item_per_destination"
+                fields=["dataset", "destination"],
+                condition=Q(state__in=sorted(LIVE)),
+                name="one_live_item_per_destination",
             ),
             models.UniqueConstraint(
-                fields=["destination", "dest_path_key"], condition=Q(state__in=sorted(LIVE)), name="one_live_item_per_path"
+                fields=["destination", "dest_path_key"],
+                condition=Q(state__in=sorted(LIVE)),
+                name="one_live_item_per_path",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=sorted(IN_FLIGHT)) | Q(job__isnull=False), name="job_present_when_in_flight"

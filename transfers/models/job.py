@@ -56,7 +56,8 @@ class TransferJob(Record):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(lease_owner="", lease_until__isnull=True) | (~Q(lease_owner="") & Q(lease_until__isnull=False)),
+                condition=Q(lease_owner="", lease_until__isnull=True)
+                | (~Q(lease_owner="") & Q(lease_until__isnull=False)),
                 name="lease_iff_owned",
             ),
             models.CheckConstraint(condition=~Q(state="settled") | Q(lease_owner=""), name="no_lease_on_a_settled_job"),

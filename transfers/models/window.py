@@ -44,7 +44,9 @@ class NightWindow(Record):
             models.UniqueConstraint(
                 fields=["repository", "local_date"], condition=models.Q(kind="night"), name="one_night_per_local_date"
             ),
-            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="night_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")), name="night_ends_after_it_starts"
+            ),
         ]
 
     def __str__(self) -> str:

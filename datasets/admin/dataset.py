@@ -1,0 +1,139 @@
+"""The dataset's page: every copy with its state, evidence and last proof."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+
+from alyx.core.admin_pages import Page, ReasonForm, ago, badge, link, megabytes
+from datasets.admin.file_record import copy_badge
+from datasets.models import Dataset, FileRecord
+from datasets.rules.copies import HIDDEN, CopyState
+from datasets.rules.standing import COPY_MEANING, dataset_standing
+
+
+EVIDENCE = {
+    0: "somebody said so",
+    1: "name and size seen",
+    2: "checked on the way",
+    3: "digest checked by the storage",
+    4: "read back and hashed",
+}
+
+
+@admin.register(Dataset)
+class DatasetPage(Page):
+    """Datasets and where their copies are."""
+
+    list_display = ["path", "session_link", "dataset_type", "size", "content_version", "standing", "registered"]
+    list_select_related = ["session__subject", "revision", "dataset_type"]
+    list_filter = ["session__lab", "hash_state", "tags", "data_format"]
+    search_fields = ["=id", "=md5", "=sha256", "name__startswith", "=session__id"]
+    search_help_text = "dataset id, digest, session id, or the beginning of a file name"
+    change_form_template = "admin/dataset_page.html"
+    action_form = ReasonForm
+    readonly_fields = [
+        "path",
+        "session_link",
+        "dataset_type",
+        "data_format",
+        "revision",
+        "size",
+        "md5",
+        "sha256",
+        "hash_state",
+        "content_version",
+        "software_version",
+        "created_by",
+        "registered",
+        "qc",
+        "is_default",
+    ]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("path", "session_link"),
+                    ("dataset_type", "data_format", "revision", "is_default"),
+                    ("size", "content_version", "hash_state"),
+                    ("md5", "sha256"),
+                    ("qc", "software_version", "created_by", "registered"),
+                ]
+            },
+        )
+    ]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Files are registered by clients."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Looked at here; changed by registration."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Those not withdrawn, with their copies in one query."""
+        copies = FileRecord.objects.select_related("repository").exclude(state__in=sorted(HIDDEN))
+        return (
+            super()
+            .get_queryset(request)
+            .filter(withdrawn_at__isnull=True)
+            .prefetch_related(Prefetch("file_records", queryset=copies))
+        )
+
+    @admin.display(description="file", ordering="name")
+    def path(self, dataset: Dataset) -> str:
+        """collection/#revision#/name."""
+        return dataset.path
+
+    @admin.display(description="session")
+    def session_link(self, dataset: Dataset) -> Any:
+        """To the session, or the object of an aggregate."""
+        return link(dataset.session) if dataset.session else "aggregate"
+
+    @admin.display(description="size", ordering="size_bytes")
+    def size(self, dataset: Dataset) -> str:
+        """For people."""
+        return megabytes(dataset.size_bytes)
+
+    @admin.display(description="registered", ordering="-created_at")
+    def registered(self, dataset: Dataset) -> Any:
+        """When."""
+        return ago(dataset.created_at)
+
+    @admin.display(description="copies")
+    def standing(self, dataset: Dataset) -> Any:
+        """How it stands."""
+        servers = [CopyState(copy.state) for copy in dataset.file_records.all() if copy.repository.is_server]
+        others = [CopyState(copy.state) for copy in dataset.file_records.all() if not copy.repository.is_server]
+        status, words = dataset_standing(servers, others)
+        return badge(status, words)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """With the table of copies and the versions."""
+        dataset = Dataset.objects.filter(pk=object_id).first()
+        copies = dataset.file_records.select_related("repository").order_by("repository__name") if dataset else []
+        extra = {
+            "copies": [
+                {
+                    "record": copy,
+                    "link": link(copy, copy.repository.name),
+                    "badge": copy_badge(copy),
+                    "meaning": COPY_MEANING[CopyState(copy.state)],
+                    "size": megabytes(copy.size_bytes),
+                    "proved": ago(copy.verified_at),
+                    "seen": ago(copy.last_seen_at),
+                    "proof": EVIDENCE[copy.evidence_level],
+                }
+                for copy in copies
+            ],
+            "versions": dataset.versions.order_by("-content_version") if dataset else [],
+            "moves": dataset.transfer_items.select_related("destination").order_by("-created_at")[:20]
+            if dataset
+            else [],
+        }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})

@@ -1,0 +1,80 @@
+"""Items: what is on its way, what is stuck and why."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from alyx.core.admin_pages import ReadOnlyPage, ReasonForm, ago, badge, link, megabytes
+from transfers.models import Event, TransferItem
+from transfers.rules.lifecycle import ItemState
+from transfers.rules.standing import ITEM_STATUS
+
+
+@admin.register(TransferItem)
+class TransferItemPage(ReadOnlyPage):
+    """One copy of one file on its way. What needs somebody stands out; retry exactly those."""
+
+    list_display = ["file", "destination", "standing", "attempts", "size", "why", "moved"]
+    list_display_links = ["file"]
+    list_select_related = ["destination"]
+    list_filter = ["state", "last_error_code", "destination"]
+    search_fields = ["=dataset__id", "=id", "dest_path_key__startswith"]
+    action_form = ReasonForm
+    fields = [
+        ("dataset_link", "content_version"),
+        ("source", "destination", "dest_path_key"),
+        ("standing", "attempts", "not_before"),
+        "why",
+        ("job", "size_class", "size"),
+        "history",
+    ]
+    readonly_fields = ["dataset_link", "standing", "size", "why", "history"]
+
+    @admin.display(description="file", ordering="dest_path_key")
+    def file(self, item: TransferItem) -> str:
+        """Its path at the destination."""
+        return item.dest_path_key
+
+    @admin.display(description="state", ordering="state")
+    def standing(self, item: TransferItem) -> Any:
+        """Its state."""
+        return badge(ITEM_STATUS[ItemState(item.state)], item.state.replace("_", " "))
+
+    @admin.display(description="size", ordering="size_bytes")
+    def size(self, item: TransferItem) -> str:
+        """For people."""
+        return megabytes(item.size_bytes)
+
+    @admin.display(description="why")
+    def why(self, item: TransferItem) -> str:
+        """The last failure in a sentence."""
+        return item.last_error or "–"
+
+    @admin.display(description="last change", ordering="-updated_at")
+    def moved(self, item: TransferItem) -> Any:
+        """When."""
+        return ago(item.updated_at)
+
+    @admin.display(description="dataset")
+    def dataset_link(self, item: TransferItem) -> Any:
+        """To the dataset."""
+        return link(item.dataset)
+
+    @admin.display(description="history")
+    def history(self, item: TransferItem) -> SafeString:
+        """Every state it took."""
+        rows = [
+            format_html(
+                "<li>{} {} → {} {}</li>", ago(event.at), event.old or "made", event.new, event.data.get("error") or ""
+            )
+            for event in Event.objects.filter(subject_id=item.pk)[:200]
+        ]
+        return format_html("<ol>{}</ol>", SafeString("".join(rows)))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With what the page shows."""
+        return super().get_queryset(request).select_related("destination", "dataset__revision")

@@ -1,0 +1,40 @@
+"""Jobs."""
+
+from typing import Any
+
+from django.contrib import admin
+
+from alyx.core.admin_pages import ReadOnlyPage, ago, badge, megabytes
+from transfers.models import TransferJob
+from transfers.rules.lifecycle import JobState
+from transfers.rules.standing import JOB_STATUS
+
+
+@admin.register(TransferJob)
+class TransferJobPage(ReadOnlyPage):
+    """Items sent together."""
+
+    list_display = ["made", "source", "destination", "standing", "files_total", "size", "held_by"]
+    list_select_related = ["source", "destination"]
+    list_filter = ["state", "source", "destination"]
+    search_fields = ["=id", "=submission_id", "remote_id"]
+
+    @admin.display(description="made", ordering="-created_at")
+    def made(self, job: TransferJob) -> Any:
+        """When."""
+        return ago(job.created_at)
+
+    @admin.display(description="state", ordering="state")
+    def standing(self, job: TransferJob) -> Any:
+        """Its state."""
+        return badge(JOB_STATUS[JobState(job.state)], job.state)
+
+    @admin.display(description="size", ordering="bytes_total")
+    def size(self, job: TransferJob) -> str:
+        """Of all its files."""
+        return megabytes(job.bytes_total)
+
+    @admin.display(description="held by", ordering="lease_owner")
+    def held_by(self, job: TransferJob) -> str:
+        """The worker that holds its lease."""
+        return job.lease_owner or "–"
