@@ -35,8 +35,11 @@ class Story:
     lab_repository: str
     central_repository: str
     lab_folder: str
+    central_folder: str
+    lab_endpoint: str
     project: str
     location: str
+    other_location: str
     rig_user: str
     rig_password: str
     analyst_user: str
