@@ -1,0 +1,126 @@
+"""What every endpoint shares. A view parses, calls one service, renders; rules live in the services.
+
+A list endpoint gives `queryset` (with a total order), `filters`, `query_fields` (see `filters`, `query_language`) and
+`records(rows)`, which turns a page of rows into wire records. `serializer_class` describes the record for the schema and
+checks bodies (`self.sent(...)`). A detail endpoint gives `found()` and `record(row)`.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+import pghistory
+from rest_framework.generics import GenericAPIView
+from rest_framework.mixins import ListModelMixin
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alyx.core.errors import Invalid, NotFound
+from alyx.core.rest.filters import DeclaredFilters, Filters
+from alyx.core.rest.parsing import StrictJSONParser
+from alyx.core.rest.query_language import QueryFields
+
+
+class Endpoint(GenericAPIView[Any]):
+    """The base of all views: the caller is named in the audit, answers are JSON whatever was asked for."""
+
+    parser_classes: Sequence[type[BaseParser]] = [StrictJSONParser]
+    filter_backends = [DeclaredFilters]
+    filters: ClassVar[Filters] = {}
+    query_fields: ClassVar[QueryFields | None] = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Name the caller in the audit context that the middleware opened."""
+        super().initial(request, *args, **kwargs)
+        if request.user.is_authenticated:
+            pghistory.context(actor=str(request.user.pk), actor_name=request.user.get_username())
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """Always our JSON: a client that asks for another type is answered, not refused."""
+        renderer = self.get_renderers()[0]
+        return renderer, str(renderer.media_type)
+
+    @property
+    def actor(self) -> Any:
+        """Who calls."""
+        return self.request.user
+
+    def body(self) -> dict[str, Any]:
+        """The request's JSON object. Raises Invalid when it is something else."""
+        data = self.request.data
+        if not isinstance(data, dict):
+            raise Invalid("the body must be a JSON object")
+        return cast("dict[str, Any]", data)
+
+    def sent(self, *, partial: bool) -> dict[str, Any]:
+        """The checked fields of the body; with `partial`, none is required. Raises ValidationError (400)."""
+        serializer = self.get_serializer(data=self.body(), partial=partial)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def link(self, endpoint: str, key: object) -> str:
+        """The absolute URL of a record."""
+        return f"{self.base_url}/{endpoint}/{key}"
+
+    @property
+    def base_url(self) -> str:
+        """The server as this caller reaches it, without slash at the end."""
+        return self.request.build_absolute_uri("/").rstrip("/")
+
+
+class ListEndpoint(ListModelMixin, Endpoint):
+    """`GET /x`, paged."""
+
+    def records(self, rows: Sequence[Any]) -> list[Any]:
+        """The wire records of a page. Override."""
+        raise NotImplementedError
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A page of records."""
+        rows = self.filter_queryset(self.get_queryset())
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(self.records(page or []))
+
+
+class DetailEndpoint(Endpoint):
+    """`GET /x/{key}`; PUT with a partial body is a PATCH."""
+
+    def found(self) -> Any:
+        """The row named in the path. Override; raise NotFound."""
+        raise NotImplementedError
+
+    def record(self, row: Any) -> dict[str, Any]:
+        """The wire record. Override."""
+        raise NotImplementedError
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The record."""
+        return Response(self.record(self.found()))
+
+    def key(self, name: str = "id") -> uuid.UUID:
+        """The UUID in the path. Raises NotFound."""
+        try:
+            return uuid.UUID(self.kwargs[name])
+        except ValueError:
+            raise NotFound(f"{self.kwargs[name][:80]!r} is not a UUID, so nothing has it as key") from None
+
+
+class ChangeableEndpoint(DetailEndpoint):
+    """Adds PUT and PATCH: both change what is sent and nothing else."""
+
+    def change(self, row: Any, sent: dict[str, Any]) -> Any:
+        """Call the service; returns the row as it is then. Override."""
+        raise NotImplementedError
+
+    def _changed(self) -> Response:
+        return Response(self.record(self.change(self.found(), self.sent(partial=True))))
+
+    def put(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the fields sent; absent ones keep their value."""
+        return self._changed()
+
+    def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the fields sent."""
+        return self._changed()
