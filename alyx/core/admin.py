@@ -46,7 +46,7 @@ class ReviewInbox(ReadOnlyPage):
     search_fields = ["message", "rule", "object_id"]
     action_form = ReasonForm
     actions = ["resolve", "dismiss"]
-    fields = [
+    fields = (
         "message",
         "rule",
         "subject_of_it",
@@ -57,15 +57,16 @@ class ReviewInbox(ReadOnlyPage):
         "decided_by",
         "decided_at",
         "raised",
-    ]
+    )
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With the content types in one query; the labs of the member only, unless superuser."""
+        user: Any = request.user
         flags = super().get_queryset(request).select_related("content_type", "decided_by")
-        if request.user.is_superuser:
+        if user.is_superuser:
             return flags
-        return flags.filter(lab_id__in=request.user.labs.values("pk")) | flags.filter(lab_id__isnull=True)
+        return flags.filter(lab_id__in=user.labs.values("pk")) | flags.filter(lab_id__isnull=True)
 
     @admin.display(description="state")
     def standing(self, flag: ReviewFlag) -> SafeString:

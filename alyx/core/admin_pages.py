@@ -1,12 +1,12 @@
 """What our admin pages share: quick lists, autocomplete instead of endless drop-downs, no deleting, services and their errors."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db import models, transaction
 from django.forms import CharField, TextInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -70,7 +70,7 @@ def link(obj: models.Model | None, text: str | None = None) -> SafeString | str:
     """A link to the admin page of a record."""
     if obj is None:
         return "–"
-    meta = obj._meta  # noqa: SLF001
+    meta = obj._meta
     return format_html(
         '<a href="{}">{}</a>',
         reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk]),
@@ -90,24 +90,23 @@ class Page(admin.ModelAdmin[Any]):
     save_on_top = False
     actions_on_bottom = False
     view_on_site = False
-    formfield_overrides = {models.TextField: {"widget": admin.widgets.AdminTextareaWidget(attrs={"rows": 4})}}
+    formfield_overrides = {models.TextField: {"widget": AdminTextareaWidget(attrs={"rows": 4})}}
 
-    def get_autocomplete_fields(self, request: HttpRequest) -> Sequence[str]:
+    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
         """Every relation to a model with a searchable page: no drop-down grows without bound."""
-        meta = self.model._meta  # noqa: SLF001
+        meta = self.model._meta
         related = [
             field
             for field in (*meta.fields, *meta.many_to_many)
             if isinstance(field, models.ForeignKey | models.ManyToManyField)
         ]
-        return [
-            field.name
-            for field in related
-            if field.editable
-            and field.related_model in self.admin_site._registry  # noqa: SLF001
-            and self.admin_site._registry[field.related_model].search_fields  # noqa: SLF001
-            and not (isinstance(field, models.ManyToManyField) and not field.remote_field.through._meta.auto_created)  # noqa: SLF001
-        ]
+        return [field.name for field in related if field.editable and self._can_be_searched(field)]
+
+    def _can_be_searched(self, field: models.ForeignKey[Any, Any] | models.ManyToManyField[Any, Any]) -> bool:
+        page = self.admin_site._registry.get(field.related_model)
+        through: Any = getattr(field.remote_field, "through", None)
+        made_by_hand = through is not None and not through._meta.auto_created
+        return page is not None and bool(page.search_fields) and not made_by_hand
 
     # Permissions: a staff account sees; writing follows the rules of labs.
 

@@ -44,7 +44,7 @@ def audited(*, exclude: Sequence[str] = ()) -> Callable[[Model], Model]:
     """Record each insert, update and delete of the model's rows, except the columns named (secrets, leases)."""
 
     def decorate(model: Model) -> Model:
-        tracked = pghistory.track(
+        tracked: Model = pghistory.track(
             pghistory.InsertEvent(),
             pghistory.UpdateEvent(),
             pghistory.DeleteEvent(),
@@ -59,12 +59,13 @@ def audited(*, exclude: Sequence[str] = ()) -> Callable[[Model], Model]:
 
 def audited_links(model: Model) -> Model:
     """Record each link made and removed in a many-to-many relation: decorates a proxy of its through model."""
-    return pghistory.track(
+    tracked: Model = pghistory.track(
         pghistory.InsertEvent(),
         pghistory.DeleteEvent(),
         obj_field=None,
         attrs={"pgh_id": models.BigAutoField(primary_key=True)},
     )(model)
+    return tracked
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def now() -> datetime:
 def set_offset(offset: timedelta) -> None:
     """Move the clock of every process that uses this database. For tests, soaks and drills."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE alyx_clock SET shift = %s", [offset])
+        cursor.execute("UPDATE alyx_clock SET shift = make_interval(secs => %s)", [offset.total_seconds()])
 
 
 def server_zone() -> ZoneInfo:

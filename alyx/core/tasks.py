@@ -3,6 +3,7 @@
 A job takes ids, calls one service and may run twice; the message is a nudge, the row is the truth.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from celery import Task, shared_task  # noqa: TID251  (this is the door)
 from django.db import transaction
 
 from alyx.core.audit import acting, request_id
+
+logger = logging.getLogger(__name__)
 
 
 def job(*, name: str, queue: str = "control") -> Callable[[Callable[..., None]], Task[Any, Any]]:
@@ -38,8 +41,6 @@ def enqueue_on_commit(task: Task[Any, Any], *args: Any) -> None:
         try:
             task.apply_async(args=args, retry=False)
         except Exception:  # noqa: BLE001  (whatever the broker raises: the tick finds the row)
-            import logging
-
-            logging.getLogger(__name__).warning("no broker for %s; the tick will find the rows", task.name)
+            logger.warning("no broker for %s; the tick will find the rows", task.name)
 
     transaction.on_commit(nudge, robust=True)

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from alyx.core.admin_pages import Page, ago
 from alyx.core.clock import AlyxNow
+from alyx.core.errors import Forbidden
 from alyx.labs.models import MANAGING_ROLES, WRITING_ROLES, Lab, Location, Membership, Project, Role, Token, User
 from alyx.labs.permissions import may
 
@@ -29,8 +30,8 @@ class LabPage(Page):
     def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
         """By the roles of the lab concerned."""
         if obj is None:
-            user = request.user
-            return user.is_superuser or Membership.objects.filter(user=user, role__in=self.writing_roles).exists()
+            user: Any = request.user
+            return bool(user.is_superuser) or Membership.objects.filter(user=user, role__in=self.writing_roles).exists()
         lab = obj
         for step in self.lab_path.split(".") if self.lab_path else []:
             lab = getattr(lab, step, None)
@@ -38,8 +39,6 @@ class LabPage(Page):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A row is not moved into a lab where the user has no say."""
-        from alyx.core.errors import Forbidden  # noqa: PLC0415
-
         if not self.may_write(request, obj):
             raise Forbidden(f"{request.user} may not write into that lab")
         super().save_model(request, obj, form, change)
@@ -57,9 +56,9 @@ class MembershipInline(admin.TabularInline[Membership, Lab]):
         return True
 
     def _heads(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and may(request.user, obj.pk, (Role.HEAD,)) or bool(request.user.is_superuser)
+        return (obj is not None and may(request.user, obj.pk, (Role.HEAD,))) or bool(request.user.is_superuser)
 
-    has_add_permission = has_change_permission = has_delete_permission = _heads  # type: ignore[assignment]
+    has_add_permission = has_change_permission = has_delete_permission = _heads
 
 
 @admin.register(Lab)
@@ -83,11 +82,12 @@ class LabAdmin(LabPage):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With its counts."""
-        return (
+        rows: QuerySet[Any] = (
             super()
             .get_queryset(request)
             .annotate(n_people=Count("memberships", distinct=True), n_animals=Count("subjects", distinct=True))
         )
+        return rows
 
     @admin.display(ordering="n_people")
     def people(self, lab: Any) -> int:
@@ -107,7 +107,7 @@ class UserPage(UserAdmin[User]):
     list_display = ["username", "first_name", "last_name", "in_labs", "is_staff", "is_active", "seen"]
     list_filter = ["is_active", "is_staff", "labs"]
     search_fields = ["username", "first_name", "last_name", "email"]
-    filter_horizontal: list[str] = []
+    filter_horizontal = ()
     autocomplete_fields = ["allowed_users"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),

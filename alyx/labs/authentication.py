@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q
+from django.utils.timezone import now  # noqa: TID251  (only decides whether to write; the value is the database's)
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
@@ -45,8 +46,6 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
     def _mark_used(self, token: Token) -> None:
         # At most one write an hour, and only when it is due: a busy client costs no extra query.
-        from django.utils.timezone import now  # noqa: TID251  (only decides whether to write; the value is the database's)
-
         if token.last_used_at is None or token.last_used_at < now() - timedelta(hours=1):
             Token.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=AlyxNow()), pk=token.pk).update(
                 last_used_at=AlyxNow()

@@ -36,9 +36,9 @@ def authorise(actor: Any, lab: Lab | None, *, act: str, roles: Collection[str] =
 
 def authorise_anywhere(actor: Any, *, act: str, roles: Collection[str] = WRITING_ROLES) -> None:
     """Raise Forbidden unless the actor has one of `roles` in any lab (vocabularies, tags, revisions)."""
-    if isinstance(actor, User) and actor.is_active:
-        if actor.is_superuser or Membership.objects.filter(user=actor, role__in=roles).exists():
-            return
+    member = isinstance(actor, User) and actor.is_active
+    if member and (actor.is_superuser or Membership.objects.filter(user=actor, role__in=roles).exists()):
+        return
     raise Forbidden(
         f"{actor} may not {act}: it needs the role {' or '.join(sorted(str(role) for role in roles))} in a lab"
     )

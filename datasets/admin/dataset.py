@@ -12,7 +12,6 @@ from datasets.models import Dataset, FileRecord
 from datasets.rules.copies import HIDDEN, CopyState
 from datasets.rules.standing import COPY_MEANING, dataset_standing
 
-
 EVIDENCE = {
     0: "somebody said so",
     1: "name and size seen",

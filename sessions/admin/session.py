@@ -56,7 +56,8 @@ class SessionPage(LabPage):
         """Those not withdrawn, with the number of their files and their people."""
         shown = Count("datasets", filter=Q(datasets__withdrawn_at__isnull=True))
         rows = super().get_queryset(request).filter(withdrawn_at__isnull=True)
-        return rows.annotate(n_files=shown).prefetch_related("users")
+        annotated: QuerySet[Any] = rows.annotate(n_files=shown).prefetch_related("users")
+        return annotated
 
     @admin.display(description="session", ordering="-started_wall")
     def path(self, session: Session) -> str:

@@ -49,12 +49,16 @@ class SubjectPage(LabPage):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those not withdrawn, with the number of their sessions."""
         shown = Count("sessions", filter=Q(sessions__withdrawn_at__isnull=True))
-        return super().get_queryset(request).filter(withdrawn_at__isnull=True).annotate(n_sessions_=shown)
+        annotated: QuerySet[Any] = (
+            super().get_queryset(request).filter(withdrawn_at__isnull=True).annotate(n_sessions_=shown)
+        )
+        return annotated
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A new animal is mine, in my lab."""
-        lab = request.user.labs.first()
-        return {"responsible_user": request.user.pk, **({"lab": lab.pk} if lab else {})}
+        user: Any = request.user
+        lab = user.labs.first()
+        return {"responsible_user": user.pk, **({"lab": lab.pk} if lab else {})}
 
     @admin.display(description="state")
     def standing(self, subject: Subject) -> Any:
