@@ -1,0 +1,108 @@
+"""The bytes of one open file: copying them in slices, hashing them in one read."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from alyx.core.failpoints import declare, failpoint
+from transfers.backends.base import Beat, Evidence, LeaseLost, unattended
+from transfers.backends.posix.calls import drop_cache, finish_writing, start_writing
+
+SLICE = 64 << 20
+"""Bytes copied between two beats."""
+BLOCK = 4 << 20
+"""Bytes read at once for hashing."""
+_SMALL = 256 << 10
+
+MID_WRITE = declare("posix.mid_write")
+
+
+def check(beat: Beat) -> None:
+    """Go on only while the lease is ours. Raises LeaseLost."""
+    if not beat():
+        raise LeaseLost
+
+
+def seal_of(seen: os.stat_result) -> str:
+    """Which bytes at rest these are: the file's number, its size, its last change."""
+    return f"{seen.st_ino}:{seen.st_size}:{seen.st_mtime_ns}"
+
+
+def copy(source: int, target: int, start: int, size: int, beat: Beat) -> int:
+    """Bring bytes `start`..`size` of `source` to the same place in `target`, without touching file positions.
+
+    Returns where it ended: less than `size` when the source is shorter. Large files are written out on the way, so
+    that the sync at the end is short. Raises OSError, LeaseLost.
+    """
+    at = start
+    while at < size:
+        end = _copy_slice(source, target, at, min(SLICE, size - at))
+        if size > SLICE:
+            start_writing(target, at, end - at)
+            finish_writing(target, max(0, at - SLICE), at - max(0, at - SLICE))
+            check(beat)
+        failpoint(MID_WRITE)
+        if end == at:
+            break
+        at = end
+    return at
+
+
+def _copy_slice(source: int, target: int, at: int, length: int) -> int:
+    end = at + length
+    if length > _SMALL:
+        try:
+            while at < end:
+                done = os.copy_file_range(source, target, end - at, at, at)
+                if not done:
+                    break
+                at += done
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}:
+                raise
+    while at < end:
+        block = os.pread(source, min(BLOCK, end - at), at)
+        if not block:
+            break
+        view = memoryview(block)
+        while view:
+            done = os.pwrite(target, view, at)
+            at, view = at + done, view[done:]
+    return at
+
+
+def hash_file(fd: int, seen: os.stat_result, beat: Beat = unattended) -> Evidence:
+    """MD5 and SHA-256 of a (synced) file in one read, from the medium where the system lets us.
+
+    Large files are hashed by two threads while the next block is read. Raises OSError, LeaseLost.
+    """
+    drop_cache(fd)
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    size = 0
+    if seen.st_size <= BLOCK:
+        while block := os.pread(fd, seen.st_size + 1, size):
+            md5.update(block)
+            sha256.update(block)
+            size += len(block)
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            pending: list[Future[None]] = []
+            for view in _blocks(fd):
+                for future in pending:
+                    future.result()
+                pending = [pool.submit(md5.update, view), pool.submit(sha256.update, view)]
+                size += len(view)
+                check(beat)
+        drop_cache(fd)
+    return Evidence(size, md5.hexdigest(), sha256.hexdigest(), level=4, seal=seal_of(seen))
+
+
+def _blocks(fd: int) -> Iterator[memoryview]:
+    """The file in blocks. A block stays as it is until the next but one is asked for."""
+    buffers = bytearray(BLOCK), bytearray(BLOCK)
+    at = turn = 0
+    while count := os.preadv(fd, [buffers[turn]], at):
+        yield memoryview(buffers[turn])[:count]
+        at, turn = at + count, 1 - turn

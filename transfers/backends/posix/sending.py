@@ -1,0 +1,261 @@
+"""Bringing files into the staging place, durably; then reading them back.
+
+The copy itself is as cheap as `cp`: nothing is hashed on the way. The proof is the read-back; the source is hashed
+only to explain a difference, or when nothing was registered to compare with.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from alyx.core.failpoints import declare, failpoint
+from transfers.backends.base import (
+    BackendFailure,
+    Beat,
+    Content,
+    Evidence,
+    Failure,
+    FileSpec,
+    JobSpec,
+    LeaseLost,
+    Moved,
+    Proved,
+)
+from transfers.backends.posix.calls import code_of, failure_of, sync_file_system
+from transfers.backends.posix.content import check, copy, hash_file
+from transfers.backends.posix.staging import Staging
+from transfers.backends.posix.tree import Parts, Tree, split
+from transfers.rules.errors import ErrorCode, Side, policy
+
+AFTER_SYNC = declare("posix.after_sync")
+AFTER_DIGEST = declare("posix.after_digest")
+
+_FEW = 8
+"""Up to so many files are synced one by one; more by one sync of the file system."""
+_BEAT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """The root that files come from, and the mark it has to bear."""
+
+    root: str
+    canary: str | None
+
+    @contextmanager
+    def tree(self) -> Iterator[Tree]:
+        """The root, open. Raises BackendFailure when it is not reachable or not the right one."""
+        with Tree(self.root, Side.SOURCE) as tree:
+            tree.check_canary(self.canary)
+            yield tree
+
+    def why_absent(self, tree: Tree) -> Failure:
+        """What a missing name means. Vanished is said only while the root bears its mark."""
+        try:
+            tree.check_canary(self.canary)
+        except BackendFailure as problem:
+            return as_failure(problem, Side.SOURCE)
+        return Failure(ErrorCode.SOURCE_VANISHED, side=Side.SOURCE)
+
+
+def as_failure(error: BackendFailure | OSError, side: Side) -> Failure:
+    """An exception as the outcome of one file. LeaseLost is no outcome: it is raised again."""
+    if isinstance(error, LeaseLost):
+        raise error
+    failure = error if isinstance(error, BackendFailure) else failure_of(error, side)
+    return Failure(failure.code, failure.detail, failure.side)
+
+
+def stage(source: Source, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Moved | Failure]:
+    """Copy the job's files into the staging place and sync them. After an error of a whole repository the remaining
+    files share its outcome. Raises BackendFailure when the source is not there at all."""
+    outcomes: dict[str, Moved | Failure] = {}
+    stop: Failure | None = None
+    with source.tree() as tree:
+        for spec in job.files:
+            check(beat)
+            outcome = stop or _bring(source, tree, staging, spec, beat)
+            outcomes[spec.key] = outcome
+            if isinstance(outcome, Failure) and concerns_all(outcome.code):
+                stop = outcome
+    moved = [key for key, outcome in outcomes.items() if isinstance(outcome, Moved)]
+    check(beat)
+    try:
+        _sync(staging, moved, beat)
+    except OSError as error:
+        outcomes |= dict.fromkeys(moved, as_failure(error, Side.DESTINATION))
+    failpoint(AFTER_SYNC)
+    return outcomes
+
+
+def concerns_all(code: ErrorCode) -> bool:
+    """Whether the next file of the same job would meet the same."""
+    return policy(code).blocks_repository or code is ErrorCode.UNREACHABLE
+
+
+def _bring(source: Source, tree: Tree, staging: Staging, spec: FileSpec, beat: Beat) -> Moved | Failure:
+    try:
+        split(spec.final_path)
+        with tree.reading(split(spec.source_path, Side.SOURCE)) as (fd, seen):
+            return _size_failure(spec.content, seen) or _fill(staging, spec.key, fd, seen, beat)
+    except FileNotFoundError:
+        return source.why_absent(tree)
+    except (BackendFailure, OSError) as error:
+        return as_failure(error, Side.SOURCE)
+
+
+def _size_failure(content: Content, seen: os.stat_result) -> Failure | None:
+    if content.size_bytes is None or content.size_bytes == seen.st_size:
+        return None
+    code = ErrorCode.SOURCE_TRUNCATED if seen.st_size < content.size_bytes else ErrorCode.SOURCE_CHANGED
+    detail = f"{seen.st_size} bytes, {content.size_bytes} registered"
+    return Failure(code, detail, Side.SOURCE)
+
+
+def _fill(staging: Staging, key: str, source: int, before: os.stat_result, beat: Beat) -> Moved | Failure:
+    size = before.st_size
+    target, start = _open_staged(staging, key, size)
+    try:
+        end = copy(source, target, start, size, beat)
+        after = os.fstat(source)
+    except OSError as error:
+        staging.drop(key)
+        code = code_of(error)
+        side = Side.DESTINATION if code in {ErrorCode.NO_SPACE, ErrorCode.READ_ONLY} else Side.BETWEEN
+        raise failure_of(error, side) from error
+    finally:
+        os.close(target)
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or end != size:
+        staging.drop(key)
+        return Failure(ErrorCode.SOURCE_UNSTABLE, f"{size} bytes before, {after.st_size} after", Side.SOURCE)
+    return Moved(size)
+
+
+def _open_staged(staging: Staging, key: str, size: int) -> tuple[int, int]:
+    """The staged file, locked, and where to go on. Failing here is the destination's."""
+    try:
+        target = staging.open_again(key)
+        if target is None:
+            return staging.open_new(key), 0
+        start = os.fstat(target).st_size
+        if start > size:
+            os.ftruncate(target, 0)
+            start = 0
+        return target, start
+    except OSError as error:
+        raise failure_of(error, Side.DESTINATION) from error
+
+
+def _sync(staging: Staging, keys: list[str], beat: Beat) -> None:
+    """All staged bytes onto the medium. Beats meanwhile: a sync may take longer than a lease."""
+    if not keys:
+        return
+    if len(keys) > _FEW:
+        _while_beating(staging.fd, sync_file_system, beat)
+        return
+    for key in keys:
+        fd = os.open(staging.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=staging.fd)
+        try:
+            _while_beating(fd, os.fsync, beat)
+        finally:
+            os.close(fd)
+    folder = os.open(staging.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=staging.fd)
+    try:
+        os.fsync(folder)
+        os.fsync(staging.fd)
+    finally:
+        os.close(folder)
+
+
+def _while_beating(fd: int, sync: Callable[[int], None], beat: Beat) -> None:
+    failed: list[OSError] = []
+    own = os.dup(fd)  # the thread may outlive a lost lease
+
+    def run() -> None:
+        try:
+            sync(own)
+        except OSError as error:
+            failed.append(error)
+        finally:
+            os.close(own)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_BEAT_SECONDS)
+        check(beat)
+    if failed:
+        raise failed[0]
+
+
+def prove(source: Source, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Proved | Failure]:
+    """Read every staged file of the job back and compare."""
+    outcomes: dict[str, Proved | Failure] = {}
+    for spec in job.files:
+        check(beat)
+        try:
+            outcomes[spec.key] = _prove_one(source, staging, spec, beat)
+        except (BackendFailure, OSError) as error:
+            outcomes[spec.key] = as_failure(error, Side.DESTINATION)
+        failpoint(AFTER_DIGEST)
+    return outcomes
+
+
+def _prove_one(source: Source, staging: Staging, spec: FileSpec, beat: Beat) -> Proved | Failure:
+    staged = _read_staged(staging, spec.key, beat)
+    if staged is not None and spec.content.matches(staged):
+        return Proved(staged)
+    if spec.content.attested:
+        final = read(staging.tree, split(spec.final_path), beat)
+        if final is not None and spec.content.matches(final):
+            return Proved(final, at_final=True)
+    if staged is None:
+        return Failure(ErrorCode.STAGED_LOST)
+    try:
+        with source.tree() as tree:
+            seen = read(tree, split(spec.source_path, Side.SOURCE), beat)
+            return _explain(spec.content, staged, seen) if seen is not None else source.why_absent(tree)
+    except (BackendFailure, OSError) as error:
+        return as_failure(error, Side.SOURCE)
+
+
+def _explain(wanted: Content, staged: Evidence, source: Evidence) -> Proved | Failure:
+    """The copy is not what was registered, or nothing was: the source decides what that means."""
+    same = (source.size_bytes, source.sha256) == (staged.size_bytes, staged.sha256)
+    if not wanted.attested and same:
+        return Proved(staged, observed=True)
+    if wanted.attested and same:
+        return Failure(ErrorCode.SOURCE_CHANGED, f"source and copy have sha256 {source.sha256}", Side.SOURCE)
+    if wanted.matches(source):
+        return Failure(ErrorCode.DIGEST_MISMATCH, f"the copy has sha256 {staged.sha256}", Side.BETWEEN)
+    return Failure(ErrorCode.SOURCE_UNSTABLE, "source and copy differ, and neither is what was registered", Side.SOURCE)
+
+
+def _read_staged(staging: Staging, key: str, beat: Beat) -> Evidence | None:
+    try:
+        fd = os.open(staging.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=staging.fd)
+    except FileNotFoundError:
+        return None
+    try:
+        return hash_file(fd, os.fstat(fd), beat)
+    finally:
+        os.close(fd)
+
+
+def read(tree: Tree, parts: Parts, beat: Beat) -> Evidence | None:
+    """Hash what has this name, synced before so that it is read from the medium; None: nothing has it.
+
+    Raises BackendFailure (SOURCE_UNSTABLE when it changes meanwhile), OSError, LeaseLost.
+    """
+    try:
+        with tree.reading(parts) as (fd, seen):
+            os.fsync(fd)
+            evidence = hash_file(fd, seen, beat)
+            after = os.fstat(fd)
+    except FileNotFoundError:
+        return None
+    if (seen.st_size, seen.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or evidence.size_bytes != seen.st_size:
+        raise BackendFailure(ErrorCode.SOURCE_UNSTABLE, "/".join(parts), tree.side)
+    return evidence
