@@ -81,9 +81,9 @@ def run_client(who: str, *arguments: Any) -> bool:
 
 def night(served: Served, name: str, damage: str | None = None) -> None:
     """Everything known at the lab's repository and not proved at the central one is copied there and proved."""
-    say("night", f"{name}{f'; one copy of {damage} will be damaged on its way' if damage else ''}")
-    fault = {"ALYX_FAULTS": f"damage_staging:{damage}"} if damage else {}
-    for line in served.manage("transfers", "run", "--now", environment=fault).splitlines():
+    say("night", f"{name}{f', over a bad cable: one copy of {damage} is damaged on its way' if damage else ''}")
+    over = ("-m", "demo.bad_cable", damage) if damage else ("manage.py",)
+    for line in served.manage("transfers", "run", "--now", over=over).splitlines():
         say("night", f"  {line}")
 
 

@@ -58,10 +58,10 @@ class Served:
         """What the server said."""
         return self.var / "serve.log"
 
-    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """For the server and its commands: the caller's, with this instance's state folder and admin password."""
         own = {"ALYX_VAR": str(self.var), "ALYX_ADMIN_PASSWORD": self.admin_password, "PYTHONPATH": str(ROOT)}
-        return {**os.environ, **own, **self.extra, **(more or {})}
+        return {**os.environ, **own, **self.extra}
 
     def start(self) -> Self:
         """Serve, and wait until `/healthz` answers 200.
@@ -109,27 +109,27 @@ class Served:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def manage(self, *arguments: str, environment: Mapping[str, str] | None = None, check: bool = True) -> str:
-        """What `manage.py` wrote to its standard output.
+    def manage(self, *arguments: str, over: tuple[str, ...] = ("manage.py",)) -> str:
+        """What `manage.py` (or the program `over`, which runs it) wrote to its standard output.
 
-        Raises: NotServed when it ended with an error and `check` is set.
+        Raises: NotServed when it ended with an error.
         """
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *over, *arguments],
             cwd=ROOT,
-            env=self.environment(environment),
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=False,
         )
-        if check and done.returncode:
+        if done.returncode:
             said = (done.stdout + done.stderr)[-3000:]
-            raise NotServed(f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{said}")
+            raise NotServed(f"{' '.join([*over, *arguments])} ended with {done.returncode}:\n{said}")
         return done.stdout
 
-    def manage_json(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
+    def manage_json(self, *arguments: str) -> Any:
         """The JSON on the last line that `manage.py` wrote."""
-        return json.loads(self.manage(*arguments, environment=environment).strip().splitlines()[-1])
+        return json.loads(self.manage(*arguments).strip().splitlines()[-1])
 
     def __enter__(self) -> Self:
         return self.start()
