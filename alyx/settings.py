@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import django_stubs_ext
 
 from alyx.runtime.instance import Instance
+
+django_stubs_ext.monkeypatch()  # `ModelAdmin[Subject]` and its like may be written: mypy reads them, Django ignores them
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 INSTANCE = Instance.from_environment()
@@ -19,10 +22,13 @@ def _flag(name: str, default: bool = False) -> bool:
 
 DEBUG = _flag("ALYX_DEBUG")  # only `make dev` sets it: tracebacks would otherwise reach users
 SECRET_KEY = INSTANCE.secret_key()  # made once per instance; a new one invalidates every login and token
-ALLOWED_HOSTS = os.environ.get("ALYX_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
-BEHIND_HTTPS = _flag("ALYX_HTTPS")  # a TLS proxy stands in front: secure cookies, HSTS, its X-Forwarded-Proto is trusted
+ALLOWED_HOSTS = os.environ.get("ALYX_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+BEHIND_HTTPS = _flag(
+    "ALYX_HTTPS"
+)  # a TLS proxy stands in front: secure cookies, HSTS, its X-Forwarded-Proto is trusted
 
 INSTALLED_APPS = [
+    "alyx.apps.House",  # first: its templates override the admin's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -65,7 +71,6 @@ APPEND_SLASH = False  # the clients' paths have no trailing slash, and a redirec
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "alyx" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -79,7 +84,11 @@ TEMPLATES = [
 
 # psycopg 3 with its pool; server-side binding would break the audit context and stays off.
 DATABASES: dict[str, Any] = {"default": dj_database_url.parse(INSTANCE.database_url())}
-DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 0, "max_size": int(os.environ.get("ALYX_POOL", "16"))}}
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 0,
+    "max_size": int(os.environ.get("ALYX_POOL", "16")),
+    "timeout": 10,  # seconds a request waits for a connection before it is a 500
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "labs.User"
@@ -92,11 +101,12 @@ LOGIN_URL = "/admin/login/"
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
 USE_TZ = True
-TIME_ZONE = os.environ.get("ALYX_TIME_ZONE", "UTC")  # zone of records without a lab, and of server-made times on the wire
+TIME_ZONE = os.environ.get(
+    "ALYX_TIME_ZONE", "UTC"
+)  # zone of records without a lab, and of server-made times on the wire
 
 STATIC_URL = "/static/"
 STATIC_ROOT = INSTANCE.path("static")
-STATICFILES_DIRS = [BASE_DIR / "alyx" / "static"]
 MEDIA_ROOT = INSTANCE.path("uploads")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -123,7 +133,10 @@ if BEHIND_HTTPS:
 
 THROTTLE = os.environ.get("ALYX_THROTTLE", "on") != "off"
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["alyx.labs.authentication.TokenAuthentication", "alyx.labs.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "alyx.labs.authentication.TokenAuthentication",
+        "alyx.labs.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "alyx.core.rest.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

@@ -3,4 +3,6 @@
 from django.contrib import admin
 from django.urls import path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from alyx.health import healthz
+
+urlpatterns = [path("healthz", healthz), path("admin/", admin.site.urls)]

@@ -1,0 +1,62 @@
+"""As whom PostgreSQL runs: it refuses root, and an instance of root's may live where nobody else can enter."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+NOBODY = 65534
+_SETPRIV = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+
+
+class NoLauncher(RuntimeError):
+    """No way was found to run PostgreSQL here; the message says what was tried and what to do."""
+
+
+def launcher(cluster: Path, postgres: Path) -> tuple[str, ...]:
+    """The command prefix that runs `postgres` as somebody who is not root and owns the folder `cluster`.
+
+    An ordinary user needs none. Root uses a user namespace (nothing changes its owner and private folders stay
+    private), or else becomes `nobody`, to whom the cluster's files are then given.
+
+    Raises:
+        NoLauncher: none of the ways works here.
+    """
+    if os.geteuid() != 0:
+        return ()
+    for prefix in candidates(cluster):
+        if _works(prefix, cluster, postgres):
+            return prefix
+    raise NoLauncher(
+        "PostgreSQL cannot run as root, and neither `unshare --user` nor `setpriv` (Debian package util-linux) can give "
+        f"it another user who may enter {cluster}. Run as an ordinary user, choose another ALYX_VAR, or set DATABASE_URL."
+    )
+
+
+def candidates(cluster: Path) -> Iterator[tuple[str, ...]]:
+    """The prefixes worth trying for root, best first. Asking for the second one gives `cluster` to nobody."""
+    if cluster.stat().st_uid == 0:
+        yield ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+    give(cluster, NOBODY)
+    yield _SETPRIV
+    for power in ("dac_read_search", "dac_override"):  # only to pass through folders that only root may enter
+        yield (*_SETPRIV, f"--inh-caps=+{power}", f"--ambient-caps=+{power}")
+
+
+def give(folder: Path, uid: int) -> None:
+    """Make `uid` the owner of a folder and all in it; nothing happens when it is."""
+    if folder.stat().st_uid == uid:
+        return
+    for path in [*folder.rglob("*"), folder]:
+        os.chown(path, uid, uid, follow_symlinks=False)
+
+
+def _works(prefix: Sequence[str], cluster: Path, postgres: Path) -> bool:
+    if not shutil.which(prefix[0]):
+        return False
+    script = 'test "$(id -u)" != 0 && test -w "$1" && "$2" --version'
+    tried = subprocess.run(
+        [*prefix, "sh", "-c", script, "sh", str(cluster), str(postgres)], capture_output=True, check=False
+    )
+    return tried.returncode == 0
