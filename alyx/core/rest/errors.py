@@ -32,7 +32,10 @@ def _plain(value: Any) -> Any:
 def _sentence(errors: Any) -> str:
     """One human sentence of nested field errors."""
     if isinstance(errors, dict):
-        return "; ".join(f"{key}: {_sentence(value)}" if key != "non_field_errors" else _sentence(value) for key, value in errors.items())
+        return "; ".join(
+            f"{key}: {_sentence(value)}" if key != "non_field_errors" else _sentence(value)
+            for key, value in errors.items()
+        )
     if isinstance(errors, list):
         return " ".join(_sentence(item) for item in errors)
     return str(errors)
@@ -42,39 +45,64 @@ def error_body(status: int, detail: str, errors: dict[str, Any] | None = None, *
     """The body of every error answer."""
     errors = errors or {}
     reserved = {"detail", "status_code", "errors"}
-    return {**{k: v for k, v in errors.items() if k not in reserved}, **extra, "detail": detail, "errors": errors, "status_code": status}
+    return {
+        **{k: v for k, v in errors.items() if k not in reserved},
+        **extra,
+        "detail": detail,
+        "errors": errors,
+        "status_code": status,
+    }
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook."""
     set_rollback()
-    headers: dict[str, str] = {}
     if isinstance(error, DomainError):
         return Response(error_body(error.status, error.detail, error.fields, **error.extra), status=error.status)
+    known = _known(error)
+    return _answer(known) if known else None
+
+
+def _known(error: Exception) -> exceptions.APIException | None:
+    """The error as one of REST framework's, None when it is a mistake of ours (a 500)."""
+    if isinstance(error, exceptions.APIException):
+        return error
     if isinstance(error, Http404):
-        error = exceptions.NotFound()
-    elif isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
-    elif isinstance(error, RequestDataTooBig):
-        return Response(error_body(413, "the body is larger than this server takes; send fewer files in one call"), status=413)
-    elif isinstance(error, DataError):
+        return exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        return exceptions.PermissionDenied()
+    if isinstance(error, RequestDataTooBig):
+        return _TooLarge()
+    if isinstance(error, DataError):
         logger.warning("a value PostgreSQL cannot hold: %s", error)
-        return Response(error_body(400, "a value is out of the range that can be stored"), status=400)
-    elif isinstance(error, OperationalError):
-        logger.exception("the database did not answer")
-        return Response(error_body(503, "the database did not answer; try again"), status=503, headers={"Retry-After": "5"})
-    if not isinstance(error, exceptions.APIException):
-        return None
-    status = error.status_code
-    if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
-    detail = _plain(error.detail)
+        return exceptions.ParseError("a value is out of the range that can be stored")
+    if isinstance(error, OperationalError):
+        logger.error("the database did not answer: %s", error)
+        return _Unavailable()
+    return None
+
+
+class _TooLarge(exceptions.APIException):
+    status_code = 413
+    default_detail = "the body is larger than this server takes; send fewer files in one call"
+
+
+class _Unavailable(exceptions.APIException):
+    status_code = 503
+    default_detail = "the database did not answer; try again"
+    wait = 5
+
+
+def _answer(error: exceptions.APIException) -> Response:
+    status, detail = error.status_code, _plain(error.detail)
+    wait = getattr(error, "wait", None)
+    headers = {"Retry-After": str(int(wait) + 1)} if wait else {}
+    fields: dict[str, Any] = {}
     if isinstance(detail, dict):
         fields = {k: v if isinstance(v, list | dict) else [v] for k, v in detail.items()}
-        return Response(error_body(status, _sentence(detail), fields), status=status, headers=headers)
-    if isinstance(detail, list):
-        return Response(error_body(status, _sentence(detail), {"non_field_errors": detail}), status=status, headers=headers)
-    return Response(error_body(status, str(detail)), status=status, headers=headers)
+    elif isinstance(detail, list):
+        fields = {"non_field_errors": detail}
+    return Response(error_body(status, _sentence(detail), fields), status=status, headers=headers)
 
 
 def server_error(request: HttpRequest) -> JsonResponse:

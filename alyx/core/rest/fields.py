@@ -1,5 +1,6 @@
 """Fields of request bodies beyond those of REST framework."""
 
+import math
 import uuid
 from datetime import datetime
 from typing import Any
@@ -86,7 +87,9 @@ class KeyField(serializers.Field[uuid.UUID, Any, str, Any]):
         try:
             return uuid.UUID(str(data).rstrip("/")[-36:])
         except ValueError:
-            raise serializers.ValidationError(f"{str(data)[:80]!r} is neither a UUID nor a URL that ends in one") from None
+            raise serializers.ValidationError(
+                f"{str(data)[:80]!r} is neither a UUID nor a URL that ends in one"
+            ) from None
 
     def to_representation(self, value: uuid.UUID) -> str:
         """Not used: records are written by hand."""
@@ -99,7 +102,7 @@ class NumberField(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         """Raises ValidationError for NaN and infinities, which JSON and our answers cannot hold."""
         value = super().to_internal_value(data)
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             raise serializers.ValidationError("NaN and infinity cannot be stored")
         return value
 

@@ -58,7 +58,8 @@ class DeclaredFilters(BaseFilterBackend):
         """The rows asked for. Raises Invalid naming the parameter."""
         filters: Filters = getattr(view, "filters", {})
         fields = getattr(view, "query_fields", None)
-        for name, value in request.query_params.items():
+        for name in request.query_params:
+            value = str(request.query_params[name])
             if not value.strip():
                 continue
             if name == "django" and fields is not None:
@@ -163,7 +164,9 @@ def day_range(path: str) -> Filter:
 
 def json_is(path: str, parameter: str) -> Filter:
     """`key__gte,0.5,other,True` on a JSON column."""
-    return Filter(lambda rows, value: apply_json_query(rows, value, path, parameter=parameter), "key__lookup,value pairs")
+    return Filter(
+        lambda rows, value: apply_json_query(rows, value, path, parameter=parameter), "key__lookup,value pairs"
+    )
 
 
 def qc_is(path: str) -> Filter:

@@ -20,7 +20,9 @@ def nearest(word: str, names: Iterable[str]) -> str:
 
 def unknown(rows: QuerySet[Any], column: str, word: str, *, what: str) -> str:
     """The sentence that says that a name is unknown."""
-    return f"there is no {what} named {word[:100]!r}{nearest(word, rows.order_by().values_list(column, flat=True)[:5000])}"
+    return (
+        f"there is no {what} named {word[:100]!r}{nearest(word, rows.order_by().values_list(column, flat=True)[:5000])}"
+    )
 
 
 def by_name(rows: QuerySet[M], word: str, *, field: str, what: str, column: str = "name") -> M:
@@ -39,9 +41,7 @@ def in_path(rows: QuerySet[M], word: str, *, what: str, column: str = "name") ->
     return found
 
 
-def all_by_name(
-    rows: QuerySet[M], words: Sequence[str], *, field: str, what: str, column: str = "name"
-) -> list[M]:
+def all_by_name(rows: QuerySet[M], words: Sequence[str], *, field: str, what: str, column: str = "name") -> list[M]:
     """The rows of these names, in order. Raises Invalid (400)."""
     found, missing = split_by_name(rows, words, column=column)
     if missing:

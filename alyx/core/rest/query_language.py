@@ -160,12 +160,16 @@ def computed(build: Callable[[str, bool], Q]) -> Computed:
     return Computed(build)
 
 
-def relation(path: str, to: "Callable[[], QueryFields] | QueryFields", *, many: bool = False, convert: Convert | None = None) -> Relation:
+def relation(
+    path: str, to: "Callable[[], QueryFields] | QueryFields", *, many: bool = False, convert: Convert | None = None
+) -> Relation:
     """A relation by its ORM name; alone (or with exact, in, isnull) it compares the other row's key."""
     return Relation(path, to, many, convert or _uuid)
 
 
-def apply_query(queryset: QuerySet[Any], query: str, fields: QueryFields, *, parameter: str = "django") -> QuerySet[Any]:
+def apply_query(
+    queryset: QuerySet[Any], query: str, fields: QueryFields, *, parameter: str = "django"
+) -> QuerySet[Any]:
     """Narrow the rows to those the query asks for. Raises Invalid naming `parameter`."""
     try:
         terms = parse_query(query) if query.strip() else []
@@ -178,7 +182,11 @@ def apply_json_query(queryset: QuerySet[Any], query: str, path: str, *, paramete
     """The same for a filter that is about one JSON column: `key__gte,0.5,other,True`."""
     column = QueryFields({"json": JsonColumn(path)})
     try:
-        terms = [Term(f"json__{term.path}", term.value, term.excludes) for term in parse_query(query)] if query.strip() else []
+        terms = (
+            [Term(f"json__{term.path}", term.value, term.excludes) for term in parse_query(query)]
+            if query.strip()
+            else []
+        )
         return _narrow(queryset, [_condition(at, term, column) for at, term in enumerate(terms)])
     except (Refused, QuerySyntaxError) as error:
         raise Invalid.of(parameter, str(error)) from None
@@ -207,7 +215,7 @@ def _narrow(queryset: QuerySet[Any], conditions: list[_Condition]) -> QuerySet[A
 
 
 def _rows(queryset: QuerySet[Any], conditions: Iterable[_Condition]) -> QuerySet[Any]:
-    rows = queryset.model._base_manager.order_by()
+    rows: QuerySet[Any] = queryset.model._base_manager.order_by()
     wanted = list(conditions)
     for one in wanted:
         rows = rows.alias(**one.aliases)

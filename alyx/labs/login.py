@@ -1,0 +1,87 @@
+"""Logging in over REST, at a bounded rate per account and per address."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from alyx.core.errors import Invalid
+from alyx.core.rest.parsing import StrictJSONParser
+from alyx.core.rest.views import Endpoint
+from alyx.labs.models import User
+from alyx.labs.serializers import AuthToken, Me
+from alyx.labs.tokens import issue_token
+
+
+class _LoginRate(SimpleRateThrottle):
+    scope = "login"
+
+    def subject(self, request: Request) -> str:
+        """Whose attempts are counted."""
+        raise NotImplementedError
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        """The counter's name."""
+        return f"login:{type(self).__name__}:{self.subject(request)}"
+
+
+class AddressRate(_LoginRate):
+    """Attempts from one address."""
+
+    def subject(self, request: Request) -> str:
+        """The peer's address; behind our proxy, the one it saw."""
+        if settings.BEHIND_HTTPS:
+            return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or request.META["REMOTE_ADDR"]
+        return str(request.META["REMOTE_ADDR"])
+
+
+class AccountRate(_LoginRate):
+    """Attempts on one account, wherever they come from."""
+
+    def subject(self, request: Request) -> str:
+        """The account named in the body."""
+        data = request.data
+        return str(data.get("username", "") if hasattr(data, "get") else "")[:150].casefold()
+
+
+class Login(Endpoint):
+    """`POST /auth-token`."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    parser_classes = (FormParser, StrictJSONParser, MultiPartParser)
+    throttle_classes = (AddressRate, AccountRate) if settings.THROTTLE else ()
+    serializer_class = AuthToken
+    pagination_class = None
+
+    @extend_schema(operation_id="auth_token_create")
+    def post(self, request: Request) -> Response:
+        """The token of this account: `{"token": …}`. 400 on a wrong name, a wrong password and a deactivated account alike."""
+        data: Any = request.data
+        serializer = self.get_serializer(data=data if hasattr(data, "get") else {})
+        serializer.is_valid(raise_exception=True)
+        user = authenticate(
+            **{name: serializer.validated_data[name] for name in ("username", "password")}
+        )
+        if not isinstance(user, User):
+            text = "Unable to log in with provided credentials."
+            raise Invalid(text, fields={"non_field_errors": text})
+        return Response({"token": issue_token(actor=user, user=user).key})
+
+
+class WhoAmI(Endpoint):
+    """`GET /me`."""
+
+    serializer_class = Me
+    pagination_class = None
+
+    def get(self, request: Request) -> Response:
+        """The name of the account whose token this is."""
+        return Response({"username": request.user.get_username()})
