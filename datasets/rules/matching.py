@@ -50,6 +50,21 @@ class UnknownFormat(Refusal):
     rule = "file_has_a_data_format"
 
 
+class _Nearest:
+    """The nearest of the known words, for the first few refusals only: looking takes milliseconds, and a call may hold
+    thousands of files."""
+
+    def __init__(self, words: Iterable[str], looks: int = 5) -> None:
+        self._words = list(words)
+        self._looks = looks
+
+    def hint(self, word: str) -> str:
+        """The nearest words as the beginning of a fix, or nothing."""
+        self._looks -= 1
+        near = get_close_matches(word, self._words, n=3, cutoff=0.5) if self._looks >= 0 else []
+        return f"the nearest are {', '.join(near)}; " if near else ""
+
+
 class TypeMatcher:
     """Finds the dataset type of a file name.
 
@@ -60,9 +75,9 @@ class TypeMatcher:
     def __init__(self, types: Iterable[TypeRow]) -> None:
         self._by_name: dict[str, TypeRow] = {}
         self._patterns: list[tuple[str, str, TypeRow]] = []
-        self._names: list[str] = []
-        for row in types:
-            self._names.append(row.name)
+        rows = list(types)
+        self._nearest = _Nearest(row.name for row in rows)
+        for row in rows:
             if pattern := row.filename_pattern.strip().casefold():
                 self._patterns.append((_longest_literal(pattern), pattern, row))
             else:
@@ -89,11 +104,8 @@ class TypeMatcher:
         return rows[0]
 
     def _unknown(self, name: str, described: str) -> UnknownType:
-        near = get_close_matches(described, self._names, n=3, cutoff=0.5)
-        hint = f"the nearest are {', '.join(near)}; " if near else ""
-        return UnknownType(
-            f"no dataset type fits the file name {shown(name)}", f"{hint}rename it or add a dataset type"
-        )
+        fix = f"{self._nearest.hint(described)}rename it or add a dataset type"
+        return UnknownType(f"no dataset type fits the file name {shown(name)}", fix)
 
 
 @lru_cache(maxsize=4096)
@@ -115,6 +127,7 @@ class FormatMatcher:
         self._by_extension = {
             f".{extension}": row for row in formats if (extension := row.file_extension.strip().casefold().lstrip("."))
         }
+        self._nearest = _Nearest(self._by_extension)
 
     def match(self, name: str) -> FormatRow:
         """The format of `name` (no folders). Raises UnknownFormat."""
@@ -125,7 +138,6 @@ class FormatMatcher:
                 return row
             at = folded.find(".", at + 1)
         extension = name[name.rfind(".") :] if "." in name[1:] else ""
-        near = get_close_matches(extension.casefold(), list(self._by_extension), n=3, cutoff=0.5)
-        hint = f"the nearest are {', '.join(near)}; " if near else ""
+        hint = self._nearest.hint(extension.casefold())
         problem = f"no data format has the extension of {shown(name)}"
         raise UnknownFormat(problem, f"{hint}rename it or add a data format")

@@ -117,12 +117,21 @@ def test_character_classes_work() -> None:
         TypeMatcher(types).match("probex.raw.bin")
 
 
+def test_many_unknown_names_are_refused_in_a_moment() -> None:
+    matcher = TypeMatcher(TYPES)
+    started = time.process_time()
+    for i in range(2000):
+        with pytest.raises(UnknownType):
+            matcher.match(f"thing{i}.unknownAttribute.npy")
+    assert time.process_time() - started < 1
+
+
 def test_four_hundred_names_are_matched_in_a_moment() -> None:
     names = [f"_ibl_unit{i}_spikes.times.npy" for i in range(400)]
     matcher = TypeMatcher(TYPES)
-    started = time.perf_counter()
+    started = time.process_time()
     assert {matcher.match(name).name for name in names} == {"spikes.times"}
-    assert time.perf_counter() - started < 0.25
+    assert time.process_time() - started < 0.25
 
 
 @pytest.mark.parametrize(
