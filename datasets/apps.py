@@ -7,3 +7,4 @@ class DatasetsConfig(AppConfig):
     """What files exist, what they hash to, where copies are supposed to be."""
 
     name = "datasets"
+    verbose_name = "Data registry"

@@ -8,3 +8,4 @@ class SessionsConfig(AppConfig):
 
     name = "sessions"
     label = "lab_sessions"
+    verbose_name = "Recordings"

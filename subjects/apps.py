@@ -7,3 +7,4 @@ class SubjectsConfig(AppConfig):
     """Colony, genotype, housing, procedures, weight and water, death."""
 
     name = "subjects"
+    verbose_name = "Animals"

@@ -7,3 +7,4 @@ class TransfersConfig(AppConfig):
     """Windows, jobs, items, attempts, events."""
 
     name = "transfers"
+    verbose_name = "Transfers"

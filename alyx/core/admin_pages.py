@@ -9,11 +9,13 @@ from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db import models, transaction
 from django.forms import CharField, TextInput
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from pghistory.models import Events
 
 from alyx.core import clock
 from alyx.core.audit import acting
@@ -21,6 +23,8 @@ from alyx.core.errors import DomainError
 from alyx.core.status import SHAPES, Status
 
 REMEMBERED = "remembered_filters"
+UNTOLD = {"updated_at"}
+"""Columns whose change is no news."""
 
 
 class ReasonForm(ActionForm):
@@ -155,7 +159,25 @@ class Page(admin.ModelAdmin[Any]):
                 return HttpResponseRedirect(request.path)
             if query and remembered.get(key) != query:
                 request.session[REMEMBERED] = {**remembered, key: query}
-        return super().changelist_view(request, extra_context)
+        title = str(self.opts.verbose_name_plural).capitalize()
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Every change of the record, from the audit: when, who, by which path, why, and each value before and after."""
+        record = self.get_object(request, object_id)
+        if record is None:
+            raise Http404
+        changes = [
+            {
+                "at": event.pgh_created_at,
+                "what": event.pgh_label,
+                "diff": [(name, *values) for name, values in (event.pgh_diff or {}).items() if name not in UNTOLD],
+                "context": event.pgh_context or {},
+            }
+            for event in Events.objects.tracks(record).order_by("-pgh_created_at", "-pgh_id")[:500]
+        ]
+        context = {**self.admin_site.each_context(request), "title": f"History of {record}", "changes": changes, "opts": self.opts}
+        return TemplateResponse(request, "admin/history_page.html", {**context, "object": record, **(extra_context or {})})
 
     # Writes go through services; what they refuse is said on the page.
 

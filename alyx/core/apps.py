@@ -8,3 +8,4 @@ class CoreConfig(AppConfig):
 
     name = "alyx.core"
     label = "core"
+    verbose_name = "Review and notes"

@@ -19,6 +19,7 @@ admin.site.site_header = "Lab notebook and data registry"
 admin.site.site_title = "Notebook"
 admin.site.index_title = "What is there"
 admin.site.enable_nav_sidebar = False
+admin.site.site_url = None
 
 
 class LabPage(Page):

@@ -8,3 +8,4 @@ class LabsConfig(AppConfig):
 
     name = "alyx.labs"
     label = "labs"
+    verbose_name = "People and labs"

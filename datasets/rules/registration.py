@@ -133,18 +133,19 @@ def _asked_at(call: Call, repo: Repo) -> CopyState | None:
         return S.CLAIMED if call.exists else S.ANNOUNCED
     if call.aggregate or not repo.of_lab:
         return None
+    unplaced = call.repository is None and not (call.server_only and call.exists)
+    if unplaced and not repo.is_server:  # nobody says where: look at the lab's own (ibllib sends this with server_only too)
+        return S.ANNOUNCED
     if call.server_only:
         if not repo.is_server:
             return None
         return S.CLAIMED if call.exists else S.EXPECTED
-    if call.repository is None and not repo.is_server:
-        return S.ANNOUNCED
     return S.EXPECTED
 
 
 def nowhere_to_look(asked: Iterable[CopyState]) -> bool:
     """Whether the call leaves no place where the bytes could be found, which deserves a flag (a lab without a
-    lab-role repository, or `server_only` with `exists=false` and no repository)."""
+    lab-role repository)."""
     return not ({S.CLAIMED, S.ANNOUNCED} & set(asked))
 
 

@@ -143,6 +143,12 @@ def test_exists_false_with_server_only_makes_no_record_at_other_lab_repositories
     }
 
 
+def test_a_file_announced_without_a_place_is_looked_for_at_the_labs_own_repositories_also_with_server_only() -> None:
+    for server_only in (True, False):
+        states = asked(Call(exists=False, server_only=server_only, repository=None))
+        assert states == {LAB.id: S.ANNOUNCED, LAB_2.id: S.ANNOUNCED, SERVER.id: S.EXPECTED, CLOUD.id: S.EXPECTED}
+
+
 def test_server_only_claims_every_server_of_the_lab_and_nothing_else() -> None:
     assert asked(Call(server_only=True)) == {SERVER.id: S.CLAIMED, CLOUD.id: S.CLAIMED}
 

@@ -1,0 +1,55 @@
+"""The first page: what needs somebody, counted, each number one click from its list."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+
+from alyx.core.admin_pages import badge
+from alyx.core.models import FlagState, ReviewFlag
+from alyx.core.status import Status
+from datasets.models import Repository, RepositoryState
+from transfers.models import TransferItem
+from transfers.rules.lifecycle import ItemState
+
+
+def needs() -> list[dict[str, Any]]:
+    """Counts of what waits for a person, and where to see it."""
+    flags = ReviewFlag.objects.filter(state=FlagState.OPEN).count()
+    stuck = TransferItem.objects.filter(state=ItemState.NEEDS_HUMAN).count()
+    retrying = TransferItem.objects.filter(state=ItemState.RETRY_WAIT).count()
+    healthy = (RepositoryState.ACTIVE, RepositoryState.RETIRING, RepositoryState.RETIRED)
+    places = Repository.objects.exclude(state__in=healthy).count()
+    listed = [
+        (flags, Status.WARNING, "to review", "records a rule doubts", "/admin/core/reviewflag/"),
+        (stuck, Status.FAILED, "stuck", "copies that need a person", "/admin/transfers/transferitem/?state__exact=needs_human"),
+        (retrying, Status.WARNING, "retrying", "copies the night tries again", "/admin/transfers/transferitem/?state__exact=retry_wait"),
+        (places, Status.CRITICAL, "blocked", "repositories the night cannot use", "/admin/datasets/repository/"),
+    ]
+    return [
+        {"count": count, "badge": badge(status if count else Status.FINE, word if count else "nothing"), "words": words, "url": url}
+        for count, status, word, words, url in listed
+    ]
+
+
+ORDER = ["subjects", "lab_sessions", "datasets", "transfers", "core", "labs", "auth"]
+
+
+def _ordered(listing: Callable[..., list[dict[str, Any]]]) -> Callable[..., list[dict[str, Any]]]:
+    def in_the_days_order(request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        rank = {label: place for place, label in enumerate(ORDER)}
+        return sorted(listing(request, app_label), key=lambda app: rank.get(app["app_label"], len(rank)))
+
+    return in_the_days_order
+
+
+def _with_needs(index: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def home(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return index(request, {"needs": needs(), **(extra_context or {})})
+
+    return home
+
+
+admin.site.get_app_list = _ordered(admin.site.get_app_list)  # type: ignore[method-assign]
+admin.site.index = _with_needs(admin.site.index)  # type: ignore[method-assign,assignment]
