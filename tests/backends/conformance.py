@@ -3,111 +3,25 @@
 Nothing here looks behind the interface; what can only be seen on the storage itself is asked of the rig.
 """
 
-import hashlib
-import random
 import time
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
+from tests.backends.rig import NAME, NIGHT, Rig, bytes_of, code, content_of
 from transfers.backends.base import (
     Absent,
-    Backend,
     BackendFailure,
     Content,
-    Failure,
-    FileSpec,
-    JobSpec,
     LeaseLost,
     Moved,
     Promoted,
     Proved,
     RemoteState,
     Stat,
-    Unknown,
 )
 from transfers.rules.errors import ErrorCode, Side
-
-NIGHT = date(2026, 11, 20)
-NAME = "lab/Subjects/a/2026-11-20/001/alf/spikes.times.npy"
-
-
-def bytes_of(size: int, seed: int = 0) -> bytes:
-    """Reproducible bytes."""
-    return random.Random(seed).randbytes(size)
-
-
-def content_of(data: bytes) -> Content:
-    """What a registry that knows everything says of these bytes."""
-    return Content(len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), hashlib.sha256(data).hexdigest())
-
-
-@dataclass
-class Rig(ABC):
-    """A source and a destination to play with, and a way round the interface to see and spoil what is stored."""
-
-    source: Backend
-    destination: Backend
-
-    @abstractmethod
-    def put(self, path: str, data: bytes, *, at: str = "source") -> None:
-        """Store bytes there by other means."""
-
-    @abstractmethod
-    def get(self, path: str, *, at: str = "destination") -> bytes | None:
-        """The stored bytes; None: nothing."""
-
-    @abstractmethod
-    def remove(self, path: str, *, at: str = "source") -> None:
-        """Delete by other means."""
-
-    @abstractmethod
-    def trashed(self) -> dict[str, bytes]:
-        """Everything in the destination's trash, by the file's original path followed by what the trash appends."""
-
-    @abstractmethod
-    def spoil_staged(self, job: JobSpec, key: str) -> None:
-        """Change one byte of what is staged."""
-
-    @abstractmethod
-    def lose_root(self, *, at: str) -> None:
-        """The storage is not reachable any more."""
-
-    @abstractmethod
-    def mount_other(self, *, at: str) -> None:
-        """Another storage, marked for somebody else, answers instead."""
-
-    @abstractmethod
-    def mount_nothing(self, *, at: str) -> None:
-        """An empty place without a mark answers instead."""
-
-    def job(self, *specs: FileSpec, fence: int = 1) -> JobSpec:
-        """A job of these files."""
-        return JobSpec(self.destination.prepare(), fence, specs, NIGHT)
-
-    def spec(self, data: bytes, name: str = NAME, key: str = "1", **changes: Any) -> FileSpec:
-        """A file that lies at the source, as registered."""
-        self.put(name, data)
-        return replace(FileSpec(key, name, name, content_of(data)), **changes)
-
-    def carry(self, job: JobSpec) -> dict[str, Promoted | Failure]:
-        """The whole way, as the engine goes it: send, prove what was moved, promote what was proved."""
-        sent = self.destination.send(self.source, job).outcomes
-        failed = {key: outcome for key, outcome in sent.items() if isinstance(outcome, Failure)}
-        moved = replace(job, files=tuple(spec for spec in job.files if spec.key not in failed))
-        proofs = self.destination.prove(self.source, moved)
-        proved = {key: proof for key, proof in proofs.items() if isinstance(proof, Proved)}
-        unproved = {key: proof for key, proof in proofs.items() if isinstance(proof, Failure)}
-        return {**failed, **unproved, **self.destination.promote(moved, proved)}
-
-
-def code(outcome: object) -> ErrorCode:
-    """The code of what has to be a failure."""
-    assert isinstance(outcome, Failure | Unknown), outcome
-    return outcome.code
 
 
 class Looking:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.conformance import NAME, NIGHT, Conformance, Rig, bytes_of, code, content_of
+from tests.backends.conformance import Conformance
+from tests.backends.rig import NAME, NIGHT, Rig, bytes_of, code, content_of
 from transfers.backends.base import Absent, Failure, JobSpec, LeaseLost, Moved, Promoted, Proved, Stat
 from transfers.backends.posix import PosixBackend, calls, content
 from transfers.rules.errors import ErrorCode, Side

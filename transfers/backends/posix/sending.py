@@ -4,6 +4,7 @@ The copy itself is as cheap as `cp`: nothing is hashed on the way. The proof is 
 only to explain a difference, or when nothing was registered to compare with.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -251,7 +252,7 @@ def read(tree: Tree, parts: Parts, beat: Beat) -> Evidence | None:
     """
     try:
         with tree.reading(parts) as (fd, seen):
-            os.fsync(fd)
+            _settle(fd)
             evidence = hash_file(fd, seen, beat)
             after = os.fstat(fd)
     except FileNotFoundError:
@@ -259,3 +260,12 @@ def read(tree: Tree, parts: Parts, beat: Beat) -> Evidence | None:
     if (seen.st_size, seen.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or evidence.size_bytes != seen.st_size:
         raise BackendFailure(ErrorCode.SOURCE_UNSTABLE, "/".join(parts), tree.side)
     return evidence
+
+
+def _settle(fd: int) -> None:
+    """Have what others wrote on the medium, where this file system can do that for a reader."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EROFS, errno.EBADF, errno.ENOSYS}:
+            raise
