@@ -67,10 +67,9 @@ def _known(error: Exception) -> exceptions.APIException | None:
     """The error as one of REST framework's, None when it is a mistake of ours (a 500)."""
     if isinstance(error, exceptions.APIException):
         return error
-    if isinstance(error, Http404):
-        return exceptions.NotFound()
-    if isinstance(error, PermissionDenied):
-        return exceptions.PermissionDenied()
+    for ours, theirs in ((Http404, exceptions.NotFound), (PermissionDenied, exceptions.PermissionDenied)):
+        if isinstance(error, ours):
+            return theirs()
     if isinstance(error, RequestDataTooBig):
         return _TooLarge()
     if isinstance(error, DataError):

@@ -24,7 +24,7 @@ BODILESS = ("/check-protected", "/register-file", "/new-download", "/sync-file-s
 def document() -> dict[str, Any]:
     """The schema as plain data."""
     with GENERATOR_STATS.silence():
-        whole: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+        whole: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     paths = {path: _item(path, item) for path, item in sorted(whole["paths"].items()) if _is_contract(path)}
     return {**whole, "paths": {path: item for path, item in paths.items() if item}}
 
@@ -56,7 +56,9 @@ def _encoded() -> bytes:
 
 def schema(request: HttpRequest) -> HttpResponse:
     """The document, open to everybody, as JSON whatever is accepted."""
-    answer = HttpResponse(_encoded(), content_type="application/vnd.oai.openapi+json" if _wants_openapi(request) else "application/json")
+    answer = HttpResponse(
+        _encoded(), content_type="application/vnd.oai.openapi+json" if _wants_openapi(request) else "application/json"
+    )
     answer["Cache-Control"] = "public, max-age=300"
     return answer
 
