@@ -38,15 +38,14 @@ print(json.dumps(list(rows), default=str))
 """
 _REPOSITORY = """
 import json
-from pathlib import Path
+from alyx.labs.models import User
 from datasets.models import Repository
-from transfers.backends.posix import Posix
-here = Repository.objects.get(name={like!r})
-other, new = Repository.objects.get_or_create(name={name!r}, defaults=dict(
-    kind=here.kind, role=here.role, root={root!r}, timezone=here.timezone, globus_path={root!r} + "/",
-    globus_endpoint_id={endpoint!r}))
-other.labs.set(here.labs.all())
-print(json.dumps(str(other.pk)))
+from transfers.services.places import establish_canary
+like = Repository.objects.get(name={like!r})
+new = Repository.objects.create(name={name!r}, kind=like.kind, role=like.role, root={root!r}, timezone=like.timezone,
+    globus_path=like.globus_path, globus_endpoint_id={endpoint!r})
+new.labs.set(like.labs.all())
+print(json.dumps(str(establish_canary(actor=User.objects.get(username="admin"), repository=new))))
 """
 
 
