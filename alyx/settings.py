@@ -115,6 +115,9 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
 
+ALYX_ACCEL = os.environ.get("ALYX_ACCEL", "").rstrip("/")
+"""Where nginx sends files for us: X-Accel-Redirect is this plus the file's full path. Empty: the site sends them itself."""
+
 ALYX_MAX_BODY_BYTES = int(os.environ.get("ALYX_MAX_BODY_BYTES", str(16 * 1024 * 1024)))  # a larger request is a 413
 DATA_UPLOAD_MAX_MEMORY_SIZE = ALYX_MAX_BODY_BYTES
 

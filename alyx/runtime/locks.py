@@ -39,8 +39,11 @@ class Hold:
         return True
 
     def leave(self) -> None:
-        """Give up the place, also for children that inherited it."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        """Give up the place for good, also for children that inherited it."""
+        if self._descriptor >= 0:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def note(self, text: str) -> None:
         """Write who holds it, for people."""

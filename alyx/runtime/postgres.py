@@ -84,7 +84,11 @@ class Postgres:
         with exclusive(self._file("lock")):
             hold = Hold(self._file("users"))
             hold.share()
-            credentials = self._running() or self._start()
+            try:
+                credentials = self._running() or self._start()
+            except BaseException:
+                hold.leave()
+                raise
             self._hold = hold
         return credentials.url()
 
@@ -93,12 +97,8 @@ class Postgres:
         with exclusive(self._file("lock")):
             if self._hold is None:
                 return False
-            last = self._hold.alone()
-            if last and self._pid():
-                self._stop()
-            self._hold.leave()
-            self._hold = None
-            return last
+            hold, self._hold = self._hold, None
+            return self._stop_if_alone(hold)
 
     def alive(self) -> bool:
         """Whether its postmaster runs."""
@@ -112,12 +112,16 @@ class Postgres:
     def stop(self) -> bool:
         """Stop it unless somebody uses it: for a cluster that a killed process left behind. True when nothing runs now."""
         with exclusive(self._file("lock")):
-            hold = Hold(self._file("users"))
+            return self._stop_if_alone(Hold(self._file("users")))
+
+    def _stop_if_alone(self, hold: Hold) -> bool:
+        try:
             alone = hold.alone()
             if alone and self._pid():
                 self._stop()
-            hold.leave()
             return alone
+        finally:
+            hold.leave()
 
     def _file(self, name: str) -> Path:
         return self.folder.with_name(f"{self.folder.name}.{name}")

@@ -1,0 +1,63 @@
+# make help
+
+PYTHON ?= python3
+PORT ?= 8800
+ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+SOURCES := alyx subjects sessions datasets transfers tests demo benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve dev test check goldens bench screenshots clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.dev ## a small lab, a night of copies, an analyst; then serves (ARGS=--once: ends instead)
+	@$(PY) -m demo $(ARGS)
+
+serve: $(VENV)/.run ## the instance in ALYX_VAR (default var/) at http://127.0.0.1:PORT, until Ctrl-C
+	@exec $(PY) -m alyx.runtime serve --port $(PORT)
+
+dev: $(VENV)/.dev ## the site with debug pages and reload at PORT; no worker
+	@$(PY) manage.py bootstrap
+	@ALYX_DEBUG=on exec $(PY) manage.py runserver 127.0.0.1:$(PORT)
+
+test: $(VENV)/.dev ## every test on the embedded PostgreSQL, then the integration tests on Debian's PostgreSQL and Redis
+	@$(PY) -m tests.run $(ARGS)
+
+check: $(VENV)/.dev ## lint, types, import contracts, missing migrations, settings, goldens
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy $(SOURCES)
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check --database default --fail-level WARNING
+	$(PY) -m pytest -q tests/contracts
+
+goldens: $(VENV)/.dev ## write the golden files anew; read the diff before you commit it
+	ALYX_GOLDENS=write $(PY) -m pytest -q tests/contracts
+
+bench: $(VENV)/.dev ## the figures in benchmarks/README.md
+	@$(PY) -m benchmarks $(ARGS)
+
+screenshots: $(VENV)/.dev ## pages of the demo's lab, tablet and desktop, into screenshots/
+	@$(PY) -m tests.run --screenshots
+
+clean: ## forget the environment; state in var/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+# The environment: made when missing, brought up to date when a requirements file is newer.
+
+$(VENV)/.run: requirements.txt | $(PY)
+	@echo "installing what an instance needs …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@echo "installing what demo, tests and checks need …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(PY):
+	@PYTHON='$(PYTHON)' sh deploy/make-venv.sh $(VENV)

@@ -1,0 +1,27 @@
+"""Every test runs on PostgreSQL: the one of DATABASE_URL, else this instance's private one, each worker in its own database."""
+
+import os
+
+import dj_database_url
+from django.db import connections
+
+from alyx.celery import app
+from alyx.runtime import ensure_database
+
+ALLOW_TRUNCATE = "-c alyx.allow_truncate=on"
+"""The audit guard refuses TRUNCATE, by which Django empties tables after a test that commits."""
+
+
+def use_database() -> None:
+    """Point Django at the database: pytest-django has read the settings before any conftest could start one."""
+    ensure_database()
+    settings = connections["default"].settings_dict
+    found = dj_database_url.parse(os.environ["DATABASE_URL"])
+    options = {**settings["OPTIONS"], **found.pop("OPTIONS", {}), "options": ALLOW_TRUNCATE}
+    settings.update({**found, "OPTIONS": options})
+
+
+use_database()
+app.conf.broker_url = (
+    "memory://"  # messages sent inside the test process; served instances and workers have real brokers
+)

@@ -1,0 +1,124 @@
+"""`make test`: every test embedded, then the integration tests on servers from Debian. It says which it did.
+
+The servers are private ones: Debian's programs, a folder below `var/test`, ports of their own. What runs on the machine
+already is left alone, unless ALYX_TEST_DATABASE_URL and ALYX_TEST_REDIS_URL name servers to use.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from alyx.runtime.instance import ROOT
+from alyx.runtime.locks import Hold
+from alyx.runtime.postgres import Postgres
+from tests.servers import Missing, browser, debian_postgres, install, redis_server
+
+STATE = ROOT / "var" / "test"
+PARALLEL = ("-n", "2", "--dist", "loadfile")
+INTEGRATION = "not model and not browser"
+"""What is run again on the servers: not what needs no database, and not what only looks at pages."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run of pytest ended."""
+
+    title: str
+    passed: bool
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"tests: {'passed' if self.passed else 'FAILED'} in {self.seconds:.0f} s: {self.title}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run both; the exit code is 0 when nothing failed. Arguments are handed to pytest (and then nothing runs in parallel)."""
+    alone = Hold(STATE / "lock")
+    if not alone.alone():
+        sys.stderr.write("tests: another `make test` runs in this folder\n")
+        return 1
+    if "--screenshots" in arguments:
+        return screenshots()
+    chosen = list(arguments) or list(PARALLEL)
+    outcomes = [embedded(chosen)]
+    try:
+        outcomes.append(on_servers(chosen))
+    except Missing as missing:
+        say(f"tests: not run on servers: {missing}")
+    for outcome in outcomes:
+        say(str(outcome))
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+def embedded(arguments: list[str]) -> Outcome:
+    """All tests, on the private PostgreSQL of the wheel and messages by files."""
+    title = "everything, on the embedded PostgreSQL, messages by files"
+    try:
+        chromium = browser()
+    except Missing as missing:
+        say(f"tests: no browser tests: {missing}")
+        title += " (without the browser tests)"
+        return pytest(title, [*arguments, "-m", "not browser"], {})
+    return pytest(title, arguments, {"ALYX_CHROMIUM": chromium})
+
+
+def on_servers(arguments: list[str]) -> Outcome:
+    """The integration tests, on PostgreSQL and Redis servers.
+
+    Raises:
+        Missing: there are none, and they cannot be installed.
+    """
+    with ExitStack() as running:
+        given = os.environ.get("ALYX_TEST_DATABASE_URL"), os.environ.get("ALYX_TEST_REDIS_URL")
+        if given[0] and given[1]:
+            urls, title = {"DATABASE_URL": given[0], "REDIS_URL": given[1]}, "the servers named in the environment"
+        else:
+            install({"redis-server": "redis-server", "postgresql": None})
+            binaries = debian_postgres()
+            postgres = Postgres(STATE / "servers" / binaries.parent.name, binaries)
+            urls = {"DATABASE_URL": postgres.acquire()}
+            running.callback(postgres.release)
+            redis, url = redis_server(STATE / "servers")
+            running.callback(redis.wait)
+            running.callback(redis.terminate)
+            urls["REDIS_URL"] = url
+            title = f"Debian's PostgreSQL {binaries.parent.name} and Redis"
+        return pytest(f"integration tests, on {title}", [*arguments, "-m", INTEGRATION], urls)
+
+
+def pytest(title: str, arguments: list[str], environment: dict[str, str]) -> Outcome:
+    """Run pytest in a process of its own, its output on ours."""
+    say(f"tests: {title}")
+    began = time.monotonic()
+    clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=ROOT,
+        env={**clean, "ALYX_VAR": str(STATE), **environment},
+        check=False,
+    )
+    return Outcome(title, done.returncode == 0, time.monotonic() - began)
+
+
+def screenshots() -> int:
+    """Only the tests that open pages, keeping what they saw."""
+    try:
+        environment = {"ALYX_CHROMIUM": browser(), "ALYX_SCREENSHOTS": str(ROOT / "screenshots")}
+    except Missing as missing:
+        sys.stderr.write(f"screenshots: {missing}\n")
+        return 1
+    return 0 if pytest("screenshots", ["-m", "browser"], environment).passed else 1
+
+
+def say(text: str) -> None:
+    """At once, so that it stands where it belongs among pytest's lines."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
