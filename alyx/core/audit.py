@@ -50,6 +50,7 @@ def audited(*, exclude: Sequence[str] = ()) -> Callable[[Model], Model]:
             pghistory.DeleteEvent(),
             exclude=list(exclude) or None,
             attrs={"pgh_id": models.BigAutoField(primary_key=True)},
+            meta={"triggers": [no_truncate()]},
         )(model)
         pgtrigger.register(no_truncate())(tracked)
         return tracked
@@ -64,7 +65,9 @@ def audited_links(model: Model) -> Model:
         pghistory.DeleteEvent(),
         obj_field=None,
         attrs={"pgh_id": models.BigAutoField(primary_key=True)},
+        meta={"triggers": [no_truncate()]},
     )(model)
+    pgtrigger.register(no_truncate())(tracked)
     return tracked
 
 

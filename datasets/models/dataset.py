@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
@@ -132,6 +133,16 @@ class Dataset(Record):
         return self.md5 or self.sha256
 
 
+_WRITTEN_ONCE = """
+IF TG_OP = 'DELETE' OR NEW.dataset_id <> OLD.dataset_id OR NEW.content_version <> OLD.content_version
+   OR OLD.size_bytes IS NOT NULL AND NEW.size_bytes IS DISTINCT FROM OLD.size_bytes
+   OR OLD.md5 <> '' AND NEW.md5 <> OLD.md5 OR OLD.sha256 <> '' AND NEW.sha256 <> OLD.sha256 THEN
+    RAISE EXCEPTION 'what a version of a dataset meant is written once' USING ERRCODE = 'check_violation';
+END IF;
+RETURN NEW;
+"""
+
+
 class ContentVersion(models.Model):
     """Which bytes a version of a dataset meant. Written once per version, filled when a digest becomes known, never removed."""
 
@@ -146,7 +157,15 @@ class ContentVersion(models.Model):
     class Meta:
         ordering = ["dataset", "content_version"]
         constraints = [models.UniqueConstraint(fields=["dataset", "content_version"], name="one_row_per_version")]
-        triggers = [no_truncate()]
+        triggers = [
+            no_truncate(),
+            pgtrigger.Trigger(
+                name="written_once",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func=_WRITTEN_ONCE,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"version {self.content_version}"
