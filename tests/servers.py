@@ -39,7 +39,7 @@ def debian_postgres() -> Path:
         Missing: there is none of version 15 or newer.
     """
     found = sorted(
-        (int(folder.name) for folder in DEBIAN_POSTGRES.glob("[0-9]*") if (folder / "bin" / "initdb").exists())
+        int(folder.name) for folder in DEBIAN_POSTGRES.glob("[0-9]*") if (folder / "bin" / "initdb").exists()
     )
     if not found or found[-1] < OLDEST:
         raise Missing(f"Debian's PostgreSQL here is older than {OLDEST}")

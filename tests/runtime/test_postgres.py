@@ -87,7 +87,7 @@ def test_the_password_is_in_a_file_only_its_owner_reads(postgres: Postgres) -> N
 
 def test_it_listens_on_loopback_only_and_not_as_root(postgres: Postgres) -> None:
     with psycopg.connect(postgres.acquire()) as connection:
-        shown = {name: connection.execute(f"SHOW {name}").fetchone() for name in ("listen_addresses", "fsync")}  # type: ignore[arg-type]
+        shown = {name: connection.execute(f"SHOW {name}").fetchone() for name in ("listen_addresses", "fsync")}
     assert shown == {"listen_addresses": ("127.0.0.1",), "fsync": ("on",)}
     assert not list(postgres.data.glob(".s.PGSQL*"))
 
