@@ -1,8 +1,25 @@
 """Every route."""
 
-from django.contrib import admin
-from django.urls import path
+from importlib.util import find_spec
 
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from alyx.core.rest.schema import schema
 from alyx.health import healthz
 
-urlpatterns = [path("healthz", healthz), path("admin/", admin.site.urls)]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz),
+    path("admin/", admin.site.urls),
+    path("api/schema", schema),
+    path("", include("alyx.labs.urls")),
+    path("", include("subjects.api.urls")),
+    path("", include("sessions.api.urls")),
+]
+if find_spec("datasets.api.urls"):
+    urlpatterns.append(path("", include("datasets.api.urls")))
+
+handler400 = "alyx.core.rest.errors.bad_request"
+handler403 = "alyx.core.rest.errors.forbidden"
+handler404 = "alyx.core.rest.errors.not_found"
+handler500 = "alyx.core.rest.errors.server_error"
