@@ -62,6 +62,7 @@ def baseline(source: Path, target: Path, specs: list[FileSpec]) -> None:
     for spec in specs:
         fd = os.open(target / spec.final_path, os.O_RDONLY)
         try:
+            drop_cache(fd)
             assert spec.content.matches(hash_file(fd, os.fstat(fd)))
         finally:
             os.close(fd)

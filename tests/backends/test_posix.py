@@ -296,7 +296,7 @@ def test_a_source_that_grows_while_it_is_read_is_unstable(rig: PosixRig, monkeyp
 
 
 def test_a_source_root_lost_in_the_middle_is_not_a_vanished_file(rig: PosixRig) -> None:
-    specs = [rig.spec(b"abc", f"lab/{i}.npy", str(i)) for i in range(5)]
+    specs = [rig.spec(b"abc", f"lab/{i}.npy", str(i)) for i in range(40)]
     beats = iter(range(100))
 
     def beat() -> bool:
@@ -305,8 +305,9 @@ def test_a_source_root_lost_in_the_middle_is_not_a_vanished_file(rig: PosixRig) 
         return True
 
     outcomes = rig.destination.send(rig.source, rig.job(*specs), beat).outcomes
-    assert [outcomes[str(i)] for i in range(3)] == [Moved(3)] * 3
-    assert {code(outcomes[str(i)]) for i in (3, 4)} == {ErrorCode.CANARY_MISSING}
+    lost = [outcome for outcome in outcomes.values() if outcome != Moved(3)]
+    assert 0 < len(lost) < 40
+    assert {code(outcome) for outcome in lost} == {ErrorCode.CANARY_MISSING}
 
 
 def test_names_that_are_not_text_are_listed_as_unseen(rig: PosixRig) -> None:

@@ -120,6 +120,12 @@ def finish_writing(fd: int, start: int, length: int) -> None:
     _sync_range(fd, start, length, _WAIT_BEFORE | _WRITE | _WAIT_AFTER)
 
 
+def read_ahead(fd: int, length: int) -> None:
+    """Let the system begin to read the first `length` bytes, without waiting for them. A hint."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, length, os.POSIX_FADV_WILLNEED)
+
+
 def drop_cache(fd: int) -> None:
     """Forget the pages of this (synced) file, so that the next read comes from the medium where that is possible."""
     if hasattr(os, "posix_fadvise"):

@@ -3,20 +3,55 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from alyx.core.failpoints import declare, failpoint
-from transfers.backends.base import Beat, Evidence, LeaseLost, unattended
-from transfers.backends.posix.calls import drop_cache, finish_writing, start_writing
+from transfers.backends.base import Beat, Evidence, Failure, FileSpec, LeaseLost, unattended
+from transfers.backends.posix.calls import drop_cache, finish_writing, read_ahead, start_writing
 
 SLICE = 64 << 20
 """Bytes copied between two beats."""
 BLOCK = 4 << 20
 """Bytes read at once for hashing."""
 _SMALL = 256 << 10
+_FILES_AHEAD, _READ_AHEAD = 16, 1 << 20
 
 MID_WRITE = declare("posix.mid_write")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file open for reading, as it was when it was opened."""
+
+    fd: int
+    seen: os.stat_result
+
+
+def ahead(
+    specs: Iterable[FileSpec], opener: Callable[[FileSpec], Opened | Failure | None]
+) -> Generator[tuple[FileSpec, Opened | Failure | None], None, None]:
+    """The files in order, each opened some files before its turn, so that the medium is already bringing its bytes.
+
+    Who takes an open file closes it; those not taken are closed here.
+    """
+    waiting: deque[tuple[FileSpec, Opened | Failure | None]] = deque()
+    try:
+        for spec in specs:
+            opened = opener(spec)
+            if isinstance(opened, Opened):
+                read_ahead(opened.fd, min(opened.seen.st_size, _READ_AHEAD))
+            waiting.append((spec, opened))
+            if len(waiting) > _FILES_AHEAD:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        for _, opened in waiting:
+            if isinstance(opened, Opened):
+                os.close(opened.fd)
 
 
 def check(beat: Beat) -> None:
@@ -74,11 +109,10 @@ def _copy_slice(source: int, target: int, at: int, length: int) -> int:
 
 
 def hash_file(fd: int, seen: os.stat_result, beat: Beat = unattended) -> Evidence:
-    """MD5 and SHA-256 of a (synced) file in one read, from the medium where the system lets us.
+    """MD5 and SHA-256 of a file in one read; from the medium when the caller dropped its pages before.
 
     Large files are hashed by two threads while the next block is read. Raises OSError, LeaseLost.
     """
-    drop_cache(fd)
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     size = 0
     if seen.st_size <= BLOCK:

@@ -8,8 +8,9 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from alyx.core.failpoints import declare, failpoint
 from transfers.backends.base import (
@@ -24,8 +25,8 @@ from transfers.backends.base import (
     Moved,
     Proved,
 )
-from transfers.backends.posix.calls import code_of, failure_of, sync_file_system
-from transfers.backends.posix.content import check, copy, hash_file
+from transfers.backends.posix.calls import code_of, drop_cache, failure_of, sync_file_system
+from transfers.backends.posix.content import Opened, ahead, check, copy, hash_file
 from transfers.backends.posix.staging import Staging
 from transfers.backends.posix.tree import Parts, Tree, split
 from transfers.rules.errors import ErrorCode, Side, policy
@@ -73,14 +74,14 @@ def stage(source: Source, staging: Staging, job: JobSpec, beat: Beat) -> dict[st
     """Copy the job's files into the staging place and sync them. After an error of a whole repository the remaining
     files share its outcome. Raises BackendFailure when the source is not there at all."""
     outcomes: dict[str, Moved | Failure] = {}
-    stop: Failure | None = None
-    with source.tree() as tree:
-        for spec in job.files:
+    with source.tree() as tree, closing(ahead(job.files, partial(_open_source, source, tree))) as opened:
+        for spec, file in opened:
             check(beat)
-            outcome = stop or _bring(source, tree, staging, spec, beat)
+            outcome = _bring(staging, spec, file, beat)
             outcomes[spec.key] = outcome
             if isinstance(outcome, Failure) and concerns_all(outcome.code):
-                stop = outcome
+                outcomes |= {rest.key: outcome for rest in job.files if rest.key not in outcomes}
+                break
     moved = [key for key, outcome in outcomes.items() if isinstance(outcome, Moved)]
     check(beat)
     try:
@@ -96,15 +97,25 @@ def concerns_all(code: ErrorCode) -> bool:
     return policy(code).blocks_repository or code is ErrorCode.UNREACHABLE
 
 
-def _bring(source: Source, tree: Tree, staging: Staging, spec: FileSpec, beat: Beat) -> Moved | Failure:
+def _open_source(source: Source, tree: Tree, spec: FileSpec) -> Opened | Failure:
     try:
         split(spec.final_path)
-        with tree.reading(split(spec.source_path, Side.SOURCE)) as (fd, seen):
-            return _size_failure(spec.content, seen) or _fill(staging, spec.key, fd, seen, beat)
+        return Opened(*tree.open(split(spec.source_path, Side.SOURCE)))
     except FileNotFoundError:
         return source.why_absent(tree)
     except (BackendFailure, OSError) as error:
         return as_failure(error, Side.SOURCE)
+
+
+def _bring(staging: Staging, spec: FileSpec, file: Opened | Failure | None, beat: Beat) -> Moved | Failure:
+    if not isinstance(file, Opened):
+        return file or Failure(ErrorCode.UNKNOWN)
+    try:
+        return _size_failure(spec.content, file.seen) or _fill(staging, spec.key, file, beat)
+    except BackendFailure as error:
+        return as_failure(error, error.side)
+    finally:
+        os.close(file.fd)
 
 
 def _size_failure(content: Content, seen: os.stat_result) -> Failure | None:
@@ -115,12 +126,12 @@ def _size_failure(content: Content, seen: os.stat_result) -> Failure | None:
     return Failure(code, detail, Side.SOURCE)
 
 
-def _fill(staging: Staging, key: str, source: int, before: os.stat_result, beat: Beat) -> Moved | Failure:
-    size = before.st_size
+def _fill(staging: Staging, key: str, source: Opened, beat: Beat) -> Moved | Failure:
+    before, size = source.seen, source.seen.st_size
     target, start = _open_staged(staging, key, size)
     try:
-        end = copy(source, target, start, size, beat)
-        after = os.fstat(source)
+        end = copy(source.fd, target, start, size, beat)
+        after = os.fstat(source.fd)
     except OSError as error:
         staging.drop(key)
         code = code_of(error)
@@ -194,18 +205,37 @@ def _while_beating(fd: int, sync: Callable[[int], None], beat: Beat) -> None:
 def prove(source: Source, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Proved | Failure]:
     """Read every staged file of the job back and compare."""
     outcomes: dict[str, Proved | Failure] = {}
-    for spec in job.files:
-        check(beat)
-        try:
-            outcomes[spec.key] = _prove_one(source, staging, spec, beat)
-        except (BackendFailure, OSError) as error:
-            outcomes[spec.key] = as_failure(error, Side.DESTINATION)
-        failpoint(AFTER_DIGEST)
+    with closing(ahead(job.files, partial(_open_staged_again, staging))) as opened:
+        for spec, file in opened:
+            try:
+                check(beat)
+                outcomes[spec.key] = _prove_one(source, staging, spec, file, beat)
+            except (BackendFailure, OSError) as error:
+                outcomes[spec.key] = as_failure(error, Side.DESTINATION)
+            finally:
+                if isinstance(file, Opened):
+                    os.close(file.fd)
+            failpoint(AFTER_DIGEST)
     return outcomes
 
 
-def _prove_one(source: Source, staging: Staging, spec: FileSpec, beat: Beat) -> Proved | Failure:
-    staged = _read_staged(staging, spec.key, beat)
+def _open_staged_again(staging: Staging, spec: FileSpec) -> Opened | Failure | None:
+    try:
+        fd = os.open(staging.path(spec.key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=staging.fd)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return as_failure(error, Side.DESTINATION)
+    drop_cache(fd)
+    return Opened(fd, os.fstat(fd))
+
+
+def _prove_one(
+    source: Source, staging: Staging, spec: FileSpec, file: Opened | Failure | None, beat: Beat
+) -> Proved | Failure:
+    if isinstance(file, Failure):
+        return file
+    staged = None if file is None else hash_file(file.fd, file.seen, beat)
     if staged is not None and spec.content.matches(staged):
         return Proved(staged)
     if spec.content.attested:
@@ -234,29 +264,22 @@ def _explain(wanted: Content, staged: Evidence, source: Evidence) -> Proved | Fa
     return Failure(ErrorCode.SOURCE_UNSTABLE, "source and copy differ, and neither is what was registered", Side.SOURCE)
 
 
-def _read_staged(staging: Staging, key: str, beat: Beat) -> Evidence | None:
-    try:
-        fd = os.open(staging.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=staging.fd)
-    except FileNotFoundError:
-        return None
-    try:
-        return hash_file(fd, os.fstat(fd), beat)
-    finally:
-        os.close(fd)
-
-
 def read(tree: Tree, parts: Parts, beat: Beat) -> Evidence | None:
     """Hash what has this name, synced before so that it is read from the medium; None: nothing has it.
 
     Raises BackendFailure (SOURCE_UNSTABLE when it changes meanwhile), OSError, LeaseLost.
     """
     try:
-        with tree.reading(parts) as (fd, seen):
-            _settle(fd)
-            evidence = hash_file(fd, seen, beat)
-            after = os.fstat(fd)
+        fd, seen = tree.open(parts)
     except FileNotFoundError:
         return None
+    try:
+        _settle(fd)
+        drop_cache(fd)
+        evidence = hash_file(fd, seen, beat)
+        after = os.fstat(fd)
+    finally:
+        os.close(fd)
     if (seen.st_size, seen.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or evidence.size_bytes != seen.st_size:
         raise BackendFailure(ErrorCode.SOURCE_UNSTABLE, "/".join(parts), tree.side)
     return evidence

@@ -7,8 +7,6 @@ between. A link is resolved by hand and accepted when it stays inside the root.
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -99,17 +97,17 @@ class Tree:
         self._remember(parts, fd)
         return fd
 
-    @contextmanager
-    def reading(self, parts: Parts) -> Iterator[tuple[int, os.stat_result]]:
-        """The regular file `parts`, open, with its stat. Raises FileNotFoundError, NOT_A_FILE, OSError."""
+    def open(self, parts: Parts) -> tuple[int, os.stat_result]:
+        """The regular file `parts`, open for reading, with its stat. The caller closes it.
+
+        Raises FileNotFoundError, NOT_A_FILE, OSError.
+        """
         fd = self._open_file(parts)
-        try:
-            seen = os.fstat(fd)
-            if not stat.S_ISREG(seen.st_mode):
-                raise BackendFailure(ErrorCode.NOT_A_FILE, "/".join(parts), self.side)
-            yield fd, seen
-        finally:
+        seen = os.fstat(fd)
+        if not stat.S_ISREG(seen.st_mode):
             os.close(fd)
+            raise BackendFailure(ErrorCode.NOT_A_FILE, "/".join(parts), self.side)
+        return fd, seen
 
     def look(self, parts: Parts) -> os.stat_result:
         """Stat of what the name leads to inside the root. Raises FileNotFoundError only when the name itself is not
