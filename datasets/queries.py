@@ -4,6 +4,8 @@ Times are naive (`alyx.core.clock.server_zone` for what the server made, the lab
 lab), URLs absolute below `base`, the address the caller reached us by.
 """
 
+# ruff: noqa: S608  (only constants of ours are put into the SQL; values are parameters)
+
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -49,7 +51,6 @@ _TAGGED = (
 
 _DATASETS = f"""
 SELECT coalesce(json_agg(json_build_object(
-    'id', d.id,
     'url', %(base)s || '/datasets/' || d.id,
     'name', d.name,
     'created_by', u.username,
@@ -92,7 +93,6 @@ LEFT JOIN lab_sessions_session s ON s.id = d.session_id
 
 _FILES = f"""
 SELECT coalesce(json_agg(json_build_object(
-    'id', f.id,
     'url', %(base)s || '/files/' || f.id,
     'dataset', %(base)s || '/datasets/' || f.dataset_id,
     'data_repository', p.name,
@@ -191,6 +191,6 @@ def copies_of(dataset_id: UUID) -> list[dict[str, Any]]:
         'reason', f.reason) ORDER BY p.name), '[]')::text
     FROM datasets_filerecord f JOIN datasets_repository p ON p.id = f.repository_id
     JOIN datasets_dataset d ON d.id = f.dataset_id WHERE d.id = ANY(%(ids)s::uuid[])
-    """  # noqa: S608
+    """
     found: list[dict[str, Any]] = orjson.loads(_text(sql, [dataset_id], ""))
     return found

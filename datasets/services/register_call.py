@@ -37,7 +37,10 @@ class SaidFile:
 class RegisterCall:
     """A registration. `repository` by name, `hostname` as the older word for it; `labs` whose repositories get records
     besides those of the session's lab; `content_type` and `object_id` for a dataset without a session. `default` None:
-    nothing was said."""
+    nothing was said.
+
+    The last four are our own callers': the session by key, no word about copies, type and format by name ("": by the
+    file's name)."""
 
     files: tuple[SaidFile, ...]
     session: SessionPath | None
@@ -51,6 +54,10 @@ class RegisterCall:
     check_protected: bool = False
     content_type: str = ""
     object_id: UUID | None = None
+    session_id: UUID | None = None
+    copies: bool = True
+    dataset_type: str = ""
+    data_format: str = ""
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "RegisterCall":

@@ -74,8 +74,9 @@ def _target(file: SaidFile, around: Surroundings, known: Known | None) -> Target
         content = file.content if change.is_new_version else merged(known.content, file.content)
     if content.hashed and content.size is None:
         raise DigestWithoutSize("a digest without a size", "send the size too (filesizes)")
-    kind, form = around.types.match(file.path.name), around.formats.match(file.path.name)
-    return Target(known.id if known else uuid4(), file, known, change, content, version, kind.id, form.id)
+    type_id = around.type_id or around.types.match(file.path.name).id
+    format_id = around.format_id or around.formats.match(file.path.name).id
+    return Target(known.id if known else uuid4(), file, known, change, content, version, type_id, format_id)
 
 
 def _refuse_changes_of_protected(targets: Any) -> None:

@@ -51,12 +51,12 @@ def register_files(*, actor: Any, call: RegisterCall) -> list[Registered]:
     authorise_registration(actor=actor, call=call, owner=owner, around=around)
     known = read_known(owner=owner, call=call)
     _refuse_protected(call, known)
-    asked = asked_of(call, around)
+    asked = asked_of(call, around) if call.copies else {}
     targets = decide_targets(call=call, around=around, known=known)
     copies = decide_copies(owner=owner, around=around, targets=targets, asked=asked)
     _make_revisions(around, targets)
     _write(actor, call, owner, around, known, targets, copies)
-    _raise_flags(owner, targets, nowhere=nowhere_to_look(asked.values()))
+    _raise_flags(owner, targets, nowhere=call.copies and nowhere_to_look(asked.values()))
     by_key = {target.said.key: target for target in targets}
     return [Registered(by_key[file.key].id, by_key[file.key].change) for file in call.files]
 

@@ -50,7 +50,7 @@ def find_owner(*, actor: Any, call: RegisterCall, lock: bool) -> Owner:
     """The session, or the object named by content type and id. With `lock`, nobody else registers files of it until the
     transaction ends. Raises Invalid when there is none, Ambiguous when several labs have one."""
     if call.session is not None:
-        return _owner_of_session(_find_session(actor, call.session, call.labs, lock=lock))
+        return _owner_of_session(_find_session(actor, call, call.session, lock=lock))
     return _find_object(call, lock=lock)
 
 
@@ -59,16 +59,19 @@ def _owner_of_session(session: Session) -> Owner:
     return Owner(lab=session.lab, session_id=session.pk, prefix=str(path))
 
 
-def _find_session(actor: Any, path: SessionPath, labs: Sequence[str], *, lock: bool) -> Session:
-    rows = Session.objects.shown().filter(
-        subject__in=Subject.objects.shown().named(path.subject), path_date=path.date, number=path.number
-    )
+def _find_session(actor: Any, call: RegisterCall, path: SessionPath, *, lock: bool) -> Session:
+    animals = Subject.objects.shown().named(path.subject)
+    rows = Session.objects.shown()
+    if call.session_id is not None:
+        rows = rows.filter(pk=call.session_id)
+    else:
+        rows = rows.filter(subject__in=animals, path_date=path.date, number=path.number)
     rows = rows.select_related("subject", "lab").order_by("pk")
     if lock:
         rows = rows.select_for_update(of=("self",), no_key=True)
     found: list[Session] = list(rows)
     if len(found) > 1:
-        found = _narrowed(actor, found, labs)
+        found = _narrowed(actor, found, call.labs)
     if not found:
         raise _no_session(path)
     return found[0]
@@ -150,6 +153,8 @@ class Surroundings:
     lab_ids: frozenset[UUID]
     types: TypeMatcher = field(repr=False)
     formats: FormatMatcher = field(repr=False)
+    type_id: UUID | None
+    format_id: UUID | None
     revisions: dict[str, UUID] = field(repr=False)
     created_by: UUID | None = None
 
@@ -202,9 +207,20 @@ def look_around(*, call: RegisterCall, owner: Owner) -> Surroundings:
         lab_ids=frozenset(labs),
         types=TypeMatcher(TypeRow(UUID(row[0]), row[1], row[2]) for row in read["types"]),
         formats=FormatMatcher(FormatRow(UUID(row[0]), row[1], row[2]) for row in read["formats"]),
+        type_id=_word(call.dataset_type, "dataset_type", read["types"]),
+        format_id=_word(call.data_format, "data_format", read["formats"]),
         revisions={name: UUID(pk) for name, pk in read["revisions"].items()},
         created_by=UUID(read["created_by"]) if read["created_by"] else None,
     )
+
+
+def _word(name: str, field_name: str, rows: Sequence[Sequence[str]]) -> UUID | None:
+    if not name:
+        return None
+    for pk, known, _ in rows:
+        if known == name:
+            return UUID(pk)
+    raise Invalid.of(field_name, f"there is no {field_name.replace('_', ' ')} {shown(name)}")
 
 
 def _place(row: Sequence[Any]) -> Place:
