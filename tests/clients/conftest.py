@@ -60,7 +60,8 @@ def own_servers() -> tuple[dict[str, str], str | None]:
     name = f"alyx_clients_{secrets.token_hex(4)}"
     with psycopg.connect(database, autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    number = (int(urlsplit(redis).path.strip("/") or 0) + 7) % 16
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    number = (int(urlsplit(redis).path.strip("/") or 0) + 7 + int(worker)) % 16
     own = {
         "DATABASE_URL": urlunsplit(urlsplit(database)._replace(path=f"/{name}")),
         "REDIS_URL": urlunsplit(urlsplit(redis)._replace(path=f"/{number}")),

@@ -195,7 +195,9 @@ def test_files_that_nobody_hashed_are_hashed_by_the_night(
     recorded = server.play("record")["files"]
     eid = server.play("register_session")["eid"]
     datasets = ids(server.play("announce_unhashed"))
-    assert {(row["hash_state"], row["md5"]) for row in registry.datasets(datasets.values()).values()} == {("pending", "")}
+    assert {(row["hash_state"], row["md5"]) for row in registry.datasets(datasets.values()).values()} == {
+        ("pending", "")
+    }
     night(served)
     rows = registry.datasets(datasets.values())
     for path, dataset in datasets.items():
@@ -254,6 +256,8 @@ def test_two_rigs_that_both_numbered_their_session_001_are_seen_and_lose_nothing
         if one[path] == two[path]:
             continue
         assert copies[dataset][lab.central_repository][:3] == ("verified", 2, two[path]), path
-        assert any("trash" in file.as_posix() for file in holds(central, one[path])), "the first bytes survive centrally"
+        assert any("trash" in file.as_posix() for file in holds(central, one[path])), (
+            "the first bytes survive centrally"
+        )
         assert (first.session_path / path).exists(), "and where they were recorded"
         assert (second.session_path / path).exists()

@@ -16,8 +16,9 @@ from django.db.models import F
 from alyx.core.audit import acting
 from alyx.labs.models import Lab, Location, Membership, Project, Role, User
 from alyx.labs.services import create_lab, create_project, create_user
-from datasets.models import FileRecord, Repository, RepositoryKind, RepositoryRole
+from datasets.models import FileRecord, Repository, RepositoryRole
 from datasets.rules.copies import CopyState
+from datasets.services.repositories import change_repository, create_repository
 from subjects.models import Subject
 from subjects.services.subject import create_subject
 from transfers.services.places import establish_canary
@@ -35,7 +36,9 @@ PEOPLE = {"rig": ("demo_rig", Role.RIG), "analyst": ("demo_analyst", Role.READER
 class Command(BaseCommand):
     """Makes the demo's lab, or says which of its datasets are proved."""
 
-    help = "Make a small lab with people, animals and two repositories; or say which datasets are proved at a repository."
+    help = (
+        "Make a small lab with people, animals and two repositories; or say which datasets are proved at a repository."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Two subcommands, each of which writes one line of JSON."""
@@ -86,14 +89,14 @@ def make_lab(*, folder: Path, data_url: str) -> dict[str, Any]:
             _subject(actor, lab, nickname, rig.username)
         for name in LOCATIONS:
             Location.objects.get_or_create(name=name, defaults={"lab": lab})
-        mine = _repository(lab, LAB_REPOSITORY, role=RepositoryRole.LAB, root=folders[LAB_REPOSITORY])
+        mine = _repository(actor, lab, LAB_REPOSITORY, role=RepositoryRole.LAB, root=folders[LAB_REPOSITORY])
         central = _repository(
+            actor,
             lab,
             CENTRAL_REPOSITORY,
             role=RepositoryRole.CENTRAL,
             root=folders[CENTRAL_REPOSITORY],
             data_url=f"{data_url}/{LAB}/Subjects/",
-            uuid_in_names=True,
         )
     for repository in (mine, central):
         establish_canary(actor=actor, repository=repository)
@@ -141,14 +144,17 @@ def _subject(actor: User, lab: Lab, nickname: str, responsible: str) -> None:
     create_subject(actor=actor, values=values)
 
 
-def _repository(lab: Lab, name: str, *, role: RepositoryRole, root: Path, **columns: Any) -> Repository:
+def _repository(actor: User, lab: Lab, name: str, *, role: RepositoryRole, root: Path, **columns: Any) -> Repository:
     """A directory of this machine that plays a server."""
+    values = {
+        "root": str(root),
+        "timezone": ZONE,
+        "globus_path": f"/{LAB}/Subjects/",
+        "failure_domain": name,
+        **columns,
+    }
     known = Repository.objects.filter(name=name).first()
-    repository = known or Repository(name=name, globus_endpoint_id=uuid.uuid4())
-    values = {"kind": RepositoryKind.POSIX, "role": role, "root": str(root), "timezone": ZONE, **columns}
-    for column, value in {**values, "globus_path": f"/{LAB}/Subjects/", "failure_domain": name}.items():
-        setattr(repository, column, value)
-    repository.full_clean(exclude=["json"])
-    repository.save()
-    repository.labs.add(lab)
-    return repository
+    if known is not None:
+        return change_repository(actor=actor, repository=known, changes=values)
+    endpoint = uuid.uuid4()
+    return create_repository(actor=actor, name=name, role=role, labs=[lab], globus_endpoint_id=endpoint, **values)
