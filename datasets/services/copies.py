@@ -1,0 +1,255 @@
+"""What becomes of copies by our own hand: the night, looks, and what they prove. Set-based; each moves only the rows
+that still are where the caller saw them, by the moves of `datasets.rules.copies`.
+
+`actor` is the person who asked, or None for the night; the audit context names the job.
+"""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from psycopg.types.json import Jsonb
+
+from alyx.core.transitions import transition
+from datasets.models import FileRecord
+from datasets.rules.copies import FILLABLE, Cause, CopyState, sources_of
+
+S = CopyState
+PROOF_LEVEL = 3
+"""Evidence below this is no proof (see the transfer engine's design, 3.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One whole read of a copy at its place that showed the meant bytes: of which version, size in bytes, digests in
+    lower-case hex ("" for unknown), how it was read and for whom."""
+
+    copy_id: uuid.UUID
+    version: int
+    size_bytes: int
+    md5: str
+    sha256: str
+    level: int
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look does to one copy: from the state and version it was seen in to another state (None: it stays).
+
+    `look_due_at`: when to look again. `doubted_at`: since when looks found it bad.
+    """
+
+    copy_id: uuid.UUID
+    version: int
+    state: CopyState
+    move_to: CopyState | None
+    doubted_at: datetime | None = None
+    look_due_at: datetime | None = None
+    reason: str = ""
+
+
+def _ids(sql: str, parameters: dict[str, Any]) -> set[uuid.UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _names(states: Iterable[CopyState]) -> list[str]:
+    return sorted(states)
+
+
+_INCOMING = """
+UPDATE datasets_filerecord c
+   SET state = 'incoming', content_version = w.version, look_due_at = NULL, first_miss_at = NULL, reason = ''
+  FROM unnest(%(copies)s::uuid[], %(versions)s::int[]) AS w (id, version)
+ WHERE c.id = w.id AND c.state = ANY (%(fillable)s)
+RETURNING c.id
+"""
+
+
+@transaction.atomic
+def mark_incoming(*, actor: Any, copies: Sequence[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
+    """A transfer of (copy, content version) to these places is under way. Returns those that moved.
+
+    `size_bytes` and digests stay: they are of the bytes last read there, which may still hold the name.
+    """
+    del actor
+    parameters = {
+        "copies": [copy for copy, _ in copies],
+        "versions": [version for _, version in copies],
+        "fillable": _names(FILLABLE),
+    }
+    return _ids(_INCOMING, parameters) if copies else set()
+
+
+_VERIFIED = """
+WITH held AS (
+    SELECT d.id, d.content_version FROM datasets_dataset d
+     WHERE d.withdrawn_at IS NULL
+       AND d.id IN (SELECT dataset_id FROM datasets_filerecord WHERE id = ANY (%(copies)s::uuid[]))
+     ORDER BY d.id FOR NO KEY UPDATE
+)
+UPDATE datasets_filerecord c
+   SET state = 'verified', content_version = w.version, size_bytes = w.size, md5 = w.md5, sha256 = w.sha256,
+       evidence_level = w.level, evidence = w.evidence, verified_at = alyx_now(), last_seen_at = alyx_now(),
+       look_due_at = NULL, first_miss_at = NULL, reason = ''
+  FROM unnest(%(copies)s::uuid[], %(versions)s::int[], %(sizes)s::bigint[], %(md5s)s::text[], %(sha256s)s::text[],
+              %(levels)s::int[], %(evidence)s::jsonb[]) AS w (id, version, size, md5, sha256, level, evidence), held
+ WHERE c.id = w.id AND held.id = c.dataset_id AND held.content_version = w.version
+   AND c.state = ANY (%(sources)s) AND c.content_version = w.version
+RETURNING c.id
+"""
+
+
+@transaction.atomic
+def mark_verified(
+    *, actor: Any, proofs: Sequence[Proof], cause: Cause, seen_in: Collection[CopyState] | None = None
+) -> set[uuid.UUID]:
+    """The current version's digest was read back at these places. Returns those registered: a dataset that means other
+    bytes by now, or a copy that somebody moved, is left as it is.
+
+    `seen_in`: the states the copies were in when they were read (default: all from which `cause` may prove). VERIFIED
+    among them renews the proof. Raises ValueError for evidence that proves nothing.
+    """
+    del actor
+    if weak := [proof for proof in proofs if proof.level < PROOF_LEVEL or not (proof.md5 or proof.sha256)]:
+        message = f"no proof: level {weak[0].level} for copy {weak[0].copy_id}"
+        raise ValueError(message)
+    if not proofs:
+        return set()
+    allowed = sources_of(S.VERIFIED, cause) | ({S.VERIFIED} if cause is Cause.LOOK else set())
+    parameters = {
+        "copies": [proof.copy_id for proof in proofs],
+        "versions": [proof.version for proof in proofs],
+        "sizes": [proof.size_bytes for proof in proofs],
+        "md5s": [proof.md5 for proof in proofs],
+        "sha256s": [proof.sha256 for proof in proofs],
+        "levels": [proof.level for proof in proofs],
+        "evidence": [Jsonb(proof.evidence) for proof in proofs],
+        "sources": _names(allowed if seen_in is None else allowed & set(seen_in)),
+    }
+    return _ids(_VERIFIED, parameters)
+
+
+_OBSERVED = """
+WITH held AS (
+    SELECT d.id, w.size, w.md5, w.sha256 FROM datasets_dataset d
+      JOIN unnest(%(datasets)s::uuid[], %(versions)s::int[], %(sizes)s::bigint[], %(md5s)s::text[], %(sha256s)s::text[])
+           AS w (id, version, size, md5, sha256) ON w.id = d.id AND w.version = d.content_version
+     WHERE d.withdrawn_at IS NULL
+       AND (d.size_bytes IS NULL OR d.size_bytes = w.size)
+       AND (d.md5 = '' OR d.md5 = w.md5) AND (d.sha256 = '' OR d.sha256 = w.sha256)
+       AND (d.hash_state = 'pending' OR d.sha256 = '' AND d.md5 = w.md5 OR d.md5 = '' AND d.sha256 = w.sha256)
+     ORDER BY d.id FOR NO KEY UPDATE OF d
+), filled AS (
+    UPDATE datasets_dataset d
+       SET size_bytes = h.size,
+           md5 = CASE WHEN d.md5 = '' THEN h.md5 ELSE d.md5 END,
+           sha256 = CASE WHEN d.sha256 = '' THEN h.sha256 ELSE d.sha256 END,
+           hash_state = CASE WHEN d.hash_state = 'pending' THEN 'observed' ELSE d.hash_state END
+      FROM held h WHERE d.id = h.id
+    RETURNING d.id, d.content_version, d.size_bytes, d.md5, d.sha256
+), remembered AS (
+    INSERT INTO datasets_contentversion (dataset_id, content_version, size_bytes, md5, sha256)
+    SELECT id, content_version, size_bytes, md5, sha256 FROM filled
+    ON CONFLICT (dataset_id, content_version) DO UPDATE
+       SET size_bytes = EXCLUDED.size_bytes, md5 = EXCLUDED.md5, sha256 = EXCLUDED.sha256
+)
+SELECT id FROM filled
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Size (bytes) and digests (hex) of the bytes of one version, as we read them."""
+
+    dataset_id: uuid.UUID
+    version: int
+    size_bytes: int
+    md5: str
+    sha256: str
+
+
+@transaction.atomic
+def record_observed(*, actor: Any, contents: Sequence[Observed]) -> set[uuid.UUID]:
+    """Fill digests that the registry lacks from a read of ours that contradicts nothing registered: both for a dataset
+    nobody hashed (it becomes OBSERVED), the other one where one digest is registered and agrees. Returns the datasets
+    filled; a digest that is registered never changes here."""
+    del actor
+    if not contents:
+        return set()
+    unique = {content.dataset_id: content for content in contents}.values()
+    parameters = {
+        "datasets": [content.dataset_id for content in unique],
+        "versions": [content.version for content in unique],
+        "sizes": [content.size_bytes for content in unique],
+        "md5s": [content.md5 for content in unique],
+        "sha256s": [content.sha256 for content in unique],
+    }
+    return _ids(_OBSERVED, parameters)
+
+
+_SEEN = """
+UPDATE datasets_filerecord c
+   SET state = w.target, first_miss_at = w.doubted, look_due_at = w.due, reason = w.reason,
+       last_seen_at = CASE WHEN w.doubted IS NULL THEN alyx_now() ELSE c.last_seen_at END
+  FROM unnest(%(copies)s::uuid[], %(versions)s::int[], %(states)s::text[], %(targets)s::text[],
+              %(doubted)s::timestamptz[], %(due)s::timestamptz[], %(reasons)s::text[])
+       AS w (id, version, state, target, doubted, due, reason)
+ WHERE c.id = w.id AND c.state = w.state AND c.content_version = w.version
+RETURNING c.id
+"""
+
+
+@transaction.atomic
+def record_looks(*, actor: Any, seen: Sequence[Seen]) -> set[uuid.UUID]:
+    """Apply what looks found, other than proofs (`mark_verified`). Returns those that were still as seen.
+
+    Raises ValueError for a move that no look may make.
+    """
+    del actor
+    for look in seen:
+        if look.move_to is not None and not any(
+            look.state in sources_of(look.move_to, cause) for cause in (Cause.LOOK, Cause.NIGHT)
+        ):
+            message = f"no look moves a copy from {look.state} to {look.move_to}"
+            raise ValueError(message)
+    if not seen:
+        return set()
+    parameters = {
+        "copies": [look.copy_id for look in seen],
+        "versions": [look.version for look in seen],
+        "states": [look.state for look in seen],
+        "targets": [look.move_to or look.state for look in seen],
+        "doubted": [look.doubted_at for look in seen],
+        "due": [look.look_due_at for look in seen],
+        "reasons": [look.reason for look in seen],
+    }
+    return _ids(_SEEN, parameters)
+
+
+def mark_suspect(
+    *, actor: Any, copies: Iterable[tuple[uuid.UUID, int, str]], at: datetime, look_due_at: datetime
+) -> set[uuid.UUID]:
+    """A positive look of ours found these (copy, version, reason) absent or different at `at`. Returns those doubted."""
+    wanted = list(copies)
+    return record_looks(
+        actor=actor,
+        seen=[
+            Seen(copy, version, state, S.SUSPECT, at, look_due_at, reason)
+            for copy, version, reason in wanted
+            for state in (S.CLAIMED, S.VERIFIED)
+        ],
+    )
+
+
+@transaction.atomic
+def give_up(*, actor: Any, copies: Collection[uuid.UUID], reason: str = "") -> int:
+    """No transfer to these places is under way any more: INCOMING → EXPECTED. Returns how many moved."""
+    del actor
+    rows = FileRecord.objects.filter(pk__in=list(copies))
+    return transition(rows, sources=[S.INCOMING], to=S.EXPECTED, reason=reason)

@@ -1,0 +1,318 @@
+"""`manage.py transfers`: the night by hand, and answers to what became of a file."""
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from alyx.core.audit import acting
+from alyx.core.errors import DomainError
+from alyx.labs.models import Lab
+from alyx.runtime.heartbeat import Heartbeat
+from datasets.models import Dataset, FileRecord, Repository
+from transfers import queries
+from transfers.models import TransferItem, TransferJob
+from transfers.rules.evidence import Finding
+from transfers.services import faults, night
+from transfers.services.looking import Looked
+from transfers.services.places import establish_canary
+from transfers.services.planning import Scope, plan_transfers
+from transfers.services.reconsidering import reconsider_items, retry_item
+from transfers.services.scrubbing import verify_copies
+from transfers.tasks import run_jobs
+
+WAITS_FOR_A_PERSON = 3
+"""Exit code of `verify` when a copy is not good, and of `run` and `status` with --check when somebody has to act."""
+PATIENCE_SECONDS = 10.0
+"""How long `run` leaves jobs to a live worker before it takes them itself."""
+
+
+class Command(BaseCommand):
+    """Subcommands; each prints text for people, or with --json one line for machines."""
+
+    help = "Plan, run, prove and explain the copies of data files."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The subcommands."""
+        commands = parser.add_subparsers(dest="command", required=True)
+
+        def add(name: str, what: str) -> Any:
+            command = commands.add_parser(name, help=what)
+            command.add_argument("--json", action="store_true", help="one line of JSON instead of text")
+            return command
+
+        def scoped(command: Any) -> Any:
+            command.add_argument("--lab", help="only this lab")
+            command.add_argument("--repository", help="only what this repository sends or receives")
+            return command
+
+        scoped(add("plan", "write down which copies are missing; moves no bytes"))
+        run = scoped(add("run", "a night by hand, to its end"))
+        run.add_argument("--now", action="store_true", help="by day as well: opens a window by hand")
+        run.add_argument("--inline", action="store_true", help="in this process only, leave nothing to the workers")
+        run.add_argument("--check", action="store_true", help=f"exit with {WAITS_FOR_A_PERSON} when somebody has to act")
+        status = scoped(add("status", "how things stand, what failed and why, who has to act"))
+        status.add_argument("--check", action="store_true", help=f"exit with {WAITS_FOR_A_PERSON} when somebody has to act")
+        verify = add("verify", "read copies back and compare them with the registry")
+        verify.add_argument("--repository", help="the repository to read")
+        verify.add_argument("--fraction", type=float, default=1.0, help="how much of it, 0 to 1 (default: all)")
+        verify.add_argument("--dataset", help="only this dataset (its id)")
+        add("explain", "everything about one dataset's copies").add_argument("dataset", help="its id")
+        add("tick", "what the timetable does each minute")
+        add("retry", "try files again that wait for a person").add_argument("item", nargs="+", help="id, or `all`")
+        add("establish-canary", "mark a repository's root as its own").add_argument("repository", help="its name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do one of them, inside an audit context."""
+        given = Namespace(**options)
+        act: Callable[[Namespace], int] = getattr(self, f"do_{given.command.replace('-', '_')}")
+        try:
+            with acting(path=f"command transfers {given.command}"):
+                code = act(given)
+        except DomainError as error:
+            raise CommandError(error.detail) from error
+        if code:
+            sys.exit(code)
+
+    # --- subcommands ---------------------------------------------------------------------------------------------
+
+    def do_plan(self, given: Namespace) -> int:
+        """Plan only."""
+        scope = _scope(given)
+        reconsider_items()
+        plan = plan_transfers(actor=None, scope=scope)
+        self._answer(given, asdict(plan), [f"planned {_files(plan.items)}; {plan.records} new records"])
+        return 0
+
+    def do_run(self, given: Namespace) -> int:
+        """A night by hand; without --now only if a window is open."""
+        scope = _scope(given)
+        if not given.now and not night.is_night():
+            self._answer(given, {"night": False}, ["no window is open now: nothing was done (use --now)"])
+            return 0
+        patience = 0.0 if given.inline or faults.wanted() or not _worker_lives() else PATIENCE_SECONDS
+        progress = night.Progress(say=self._progress(given, patience))
+        night.run_now(actor=None, scope=scope, progress=progress, patience_seconds=patience)
+        return self._summary(given, scope, progress)
+
+    def _progress(self, given: Namespace, patience: float) -> Callable[[night.Progress], None]:
+        woken = 0
+        terminal = self.stderr.isatty() and not given.json
+
+        def say(progress: night.Progress) -> None:
+            nonlocal woken
+            if patience and progress.jobs > woken:
+                woken = progress.jobs
+                run_jobs.delay()
+            if terminal:
+                self.stderr.write(f"\r{_files(progress.planned)} planned, {_unsettled()} on their way   ", ending="")
+
+        return say
+
+    def _summary(self, given: Namespace, scope: Scope, progress: night.Progress) -> int:
+        outcomes = queries.arrivals(TransferJob.objects.filter(window__in=progress.windows))
+        status = queries.status(scope)
+        proved, wanted = queries.proved(scope)
+        arrived = outcomes.get("done", 0)
+        failed = sum(number for outcome, number in outcomes.items() if outcome != "done")
+        answer = {
+            "looked_at": dict(progress.looked.found),
+            "planned": progress.planned,
+            "jobs": progress.jobs,
+            "arrived": arrived,
+            "failed_tries": failed,
+            "proved_at_servers": proved,
+            "wanted_at_servers": wanted,
+            "needs_a_person": status.needs_a_person,
+            "waiting": status.items.get("retry_wait", 0),
+        }
+        lines = [
+            f"looked at {_files(progress.looked.total)}{_looks(progress.looked)}",
+            f"planned {_files(progress.planned)}, sent in {progress.jobs} jobs",
+            f"{_files(arrived)} arrived and proved; {failed} tries failed",
+            *[f"  failed: {line}" for line in _failed_tries(progress)],
+            f"{proved} of {wanted} copies proved at server repositories",
+            *_trouble_lines(status),
+        ]
+        self._answer(given, answer, lines)
+        return WAITS_FOR_A_PERSON if given.check and status.needs_a_person else 0
+
+    def do_status(self, given: Namespace) -> int:
+        """How things stand."""
+        status = queries.status(_scope(given))
+        self._answer(given, status.as_json(), _status_lines(status))
+        return WAITS_FOR_A_PERSON if given.check and status.needs_a_person else 0
+
+    def do_verify(self, given: Namespace) -> int:
+        """Read back."""
+        repository = _repository(given.repository)
+        dataset = _dataset(given.dataset) if given.dataset else None
+        if repository is None and dataset is None:
+            raise CommandError("name a --repository, a --dataset, or both")
+        if not 0 < given.fraction <= 1:
+            raise CommandError("--fraction is above 0 and at most 1")
+        looked = verify_copies(actor=None, repository=repository, dataset=dataset, fraction=given.fraction)
+        bad = looked.total - looked.found[Finding.GOOD]
+        answer = {
+            "read": looked.total,
+            "found": dict(looked.found),
+            "bad": [{"repository": c.repository.name, "path": c.stored_path, "why": why} for c, why in looked.complaints],
+            "unseen": looked.unseen_places,
+        }
+        lines = [
+            f"read {_files(looked.total)} back: {looked.found[Finding.GOOD]} good, {bad} not",
+            *[f"  {copy.stored_path} at {copy.repository.name}: {why}" for copy, why in looked.complaints],
+            *[f"  {name} was not read: {why}" for name, why in looked.unseen_places.items()],
+        ]
+        self._answer(given, answer, lines)
+        return WAITS_FOR_A_PERSON if bad or looked.unseen_places else 0
+
+    def do_explain(self, given: Namespace) -> int:
+        """One dataset."""
+        told = queries.explain(_dataset(given.dataset))
+        lines = [f"{told.path} ({told.dataset})", f"version {told.version}: {told.content}", *told.notes]
+        for copy in told.copies:
+            lines += [
+                f"- {copy['repository']} ({copy['role']}): {copy['state']}, version {copy['version']}: {copy['meaning']}",
+                f"    at {copy['path']}",
+                *([f"    proved {copy['proved_at']:%Y-%m-%d %H:%M} UTC, {_read_how(copy)}"] if copy["proved_at"] else []),
+                *([f"    {copy['reason']}"] if copy["reason"] else []),
+                f"    {copy['why']}",
+            ]
+        self._answer(given, asdict(told), lines)
+        return 0
+
+    def do_tick(self, given: Namespace) -> int:
+        """Tick, and do the work it asks for here: for a crontab where no worker runs."""
+        work = night.tick()
+        if work:
+            night.night_work()
+        self._answer(given, {"work": work}, ["there was work" if work else "nothing to do"])
+        return 0
+
+    def do_retry(self, given: Namespace) -> int:
+        """Try again what waits for a person."""
+        waiting = TransferItem.objects.filter(state="needs_human")
+        try:
+            items = list(waiting if given.item == ["all"] else TransferItem.objects.filter(pk__in=given.item))
+        except ValidationError as error:
+            raise CommandError("an item's id is a UUID; see `transfers status`") from error
+        for item in items:
+            retry_item(actor=None, item=item)
+        self._answer(given, {"retried": len(items)}, [f"{_files(len(items))} will be tried again in the next window"])
+        return 0
+
+    def do_establish_canary(self, given: Namespace) -> int:
+        """Mark a root."""
+        repository = _repository(given.repository)
+        if repository is None:
+            raise CommandError("name a repository")
+        mark = establish_canary(actor=None, repository=repository)
+        self._answer(given, {"canary": str(mark)}, [f"{repository.name} is marked {mark}"])
+        return 0
+
+    def _answer(self, given: Namespace, answer: Any, lines: list[str]) -> None:
+        if self.stderr.isatty() and not given.json:
+            self.stderr.write("\r\033[K", ending="")
+        self.stdout.write(json.dumps(answer, default=_plain) if given.json else "\n".join(lines))
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _scope(given: Namespace) -> Scope:
+    lab = None
+    if given.lab:
+        lab = Lab.objects.filter(name=given.lab).first()
+        if lab is None:
+            raise CommandError(f"there is no lab {given.lab!r}")
+    return Scope(lab, _repository(given.repository))
+
+
+def _repository(name: str | None) -> Repository | None:
+    if not name:
+        return None
+    found: Repository | None = Repository.objects.filter(name=name).first()
+    if found is None:
+        raise CommandError(f"there is no repository {name!r}")
+    return found
+
+
+def _dataset(key: str) -> Dataset:
+    try:
+        found: Dataset | None = Dataset.objects.filter(pk=key).first()
+    except ValidationError as error:
+        raise CommandError(f"{key!r} is not a dataset's id") from error
+    if found is None:
+        raise CommandError(f"there is no dataset {key}")
+    return found
+
+
+def _worker_lives() -> bool:
+    return Heartbeat("worker", settings.INSTANCE.path("heartbeat")).lives()
+
+
+def _unsettled() -> int:
+    return TransferItem.objects.filter(state__in=["bound", "moved", "verifying", "promoted"]).count()
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def _looks(looked: Looked) -> str:
+    parts = [f"{number} {finding}" for finding, number in sorted(looked.found.items())]
+    unseen = [f"{name} could not be looked at: {why}" for name, why in looked.unseen_places.items()]
+    return f" ({', '.join(parts)})" * bool(parts) + "".join(f"; {line}" for line in unseen)
+
+
+def _failed_tries(progress: night.Progress) -> list[str]:
+    from transfers.models import Attempt
+
+    rows = Attempt.objects.filter(job__window__in=progress.windows).exclude(outcome="done").select_related("item__copy")
+    return [f"{row.item.copy.relative_path}: {row.evidence.get('said', row.error_code)}" for row in rows[:20]]
+
+
+def _read_how(copy: dict[str, Any]) -> str:
+    how = "on arrival" if copy["evidence"].get("by") == "transfer" else "by a look"
+    return f"read back {how} (evidence {copy['evidence'].get('level', '?')})"
+
+
+def _trouble_lines(status: queries.Status) -> list[str]:
+    lines = []
+    for trouble in status.troubles:
+        lines.append(f"  {trouble.path} → {trouble.destination}: {trouble.what}")
+        lines.append(f"      {trouble.next}. To act: {trouble.who}.")
+    if status.troubles_in_all > len(status.troubles):
+        lines.append(f"  … and {status.troubles_in_all - len(status.troubles)} more")
+    for doubt in status.doubts:
+        lines.append(f"  {doubt.path} at {doubt.source} is {doubt.code}: {doubt.what}; {doubt.next}")
+    for place in status.places:
+        if place.state in {"blocked", "full", "quarantined"}:
+            lines.append(f"  repository {place.name} is {place.state}: {place.why}")
+    return [f"{status.needs_a_person} wait for a person"] * bool(status.needs_a_person) + lines
+
+
+def _status_lines(status: queries.Status) -> list[str]:
+    lines = [f"at {status.at:%Y-%m-%d %H:%M} UTC"]
+    for place in status.places:
+        counts = ", ".join(f"{number} {state}" for state, number in sorted(place.copies.items())) or "no copies"
+        labs = f" of {', '.join(place.labs)}" if place.labs else ""
+        lines.append(f"- {place.name} ({place.role}{labs}), {place.state}: {counts}")
+        if place.why and place.state == "active":
+            lines.append(f"    {place.why}")
+        if place.next_night:
+            lines.append(f"    next night {place.next_night:%Y-%m-%d %H:%M} UTC")
+    items = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(status.items.items()))
+    lines.append(f"transfers: {items or 'none yet'}")
+    lines += [f"open: {window}" for window in status.open_windows]
+    lines += [f"job {job['id']} {job['from']} → {job['to']}: {job['state']}, {job['files']} files" for job in status.jobs]
+    return lines + _trouble_lines(status)

@@ -1,0 +1,346 @@
+"""What people ask the engine: how things stand, and why a file is where it is."""
+
+import uuid
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Max, Q, QuerySet
+
+from alyx.core import clock
+from datasets.models import SERVER_ROLES, Dataset, FileRecord, Repository, RepositoryState
+from datasets.rules.copies import FILLABLE, CopyState
+from datasets.rules.standing import COPY_MEANING
+from transfers.models import NightWindow, TransferItem, TransferJob
+from transfers.models.window import WindowState
+from transfers.rules.errors import PolicyClass, parse_code, policy
+from transfers.rules.evidence import reopens
+from transfers.rules.lifecycle import IN_FLIGHT, ItemState, JobState
+from transfers.rules.schedule import night_of
+from transfers.services.places import MAKERS
+from transfers.services.planning import EVERYTHING, Scope
+
+
+@dataclass
+class Place:
+    """One repository: what is proved there, what is not."""
+
+    name: str
+    role: str
+    labs: list[str]
+    state: str
+    why: str
+    copies: dict[str, int]
+    next_night: datetime | None
+
+
+@dataclass
+class Trouble:
+    """One file that did not get through: what happened, what follows, who acts."""
+
+    dataset: str
+    path: str
+    source: str
+    destination: str
+    code: str
+    what: str
+    next: str
+    who: str
+    item: str = ""
+
+
+@dataclass
+class Status:
+    """How things stand."""
+
+    at: datetime
+    places: list[Place] = field(default_factory=list)
+    items: dict[str, int] = field(default_factory=dict)
+    troubles: list[Trouble] = field(default_factory=list)
+    troubles_in_all: int = 0
+    doubts: list[Trouble] = field(default_factory=list)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    open_windows: list[str] = field(default_factory=list)
+    last_tick_of_work: datetime | None = None
+
+    @property
+    def needs_a_person(self) -> int:
+        """How many files, places or copies wait for somebody."""
+        places = sum(place.state in {"blocked", "full", "quarantined"} for place in self.places)
+        return self.items.get(ItemState.NEEDS_HUMAN, 0) + places
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return asdict(self) | {"needs_a_person": self.needs_a_person}
+
+
+SHOWN_AT_MOST = 200
+
+
+def status(scope: Scope = EVERYTHING, *, at_most: int = SHOWN_AT_MOST) -> Status:
+    """How things stand, for everything, one lab or one repository; up to `at_most` troubles are spelled out."""
+    items = _items(scope)
+    troubled = items.filter(state__in=[ItemState.NEEDS_HUMAN, ItemState.RETRY_WAIT]).order_by("state", "dest_path_key")
+    now = clock.now()
+    return Status(
+        at=now,
+        places=_places(scope, now),
+        items=dict(items.values_list("state").annotate(Count("pk")).order_by("state")),
+        troubles=[_trouble(item) for item in troubled.select_related(*_WITH)[:at_most]],
+        troubles_in_all=troubled.count(),
+        doubts=_doubts(scope, at_most),
+        jobs=_jobs(),
+        open_windows=[str(one) for one in NightWindow.objects.filter(state=WindowState.OPEN).select_related("repository")],
+        last_tick_of_work=TransferJob.objects.aggregate(last=Max("last_progress_at"))["last"],
+    )
+
+
+_WITH = ("dataset", "source__repository", "destination", "copy")
+
+
+def _items(scope: Scope) -> QuerySet[TransferItem]:
+    rows = TransferItem.objects.all()
+    if scope.lab is not None:
+        rows = rows.filter(Q(dataset__session__lab=scope.lab) | Q(dataset__session=None, destination__labs=scope.lab))
+    if scope.repository is not None:
+        rows = rows.filter(Q(destination=scope.repository) | Q(source__repository=scope.repository))
+    return rows
+
+
+def _places(scope: Scope, now: datetime) -> list[Place]:
+    repositories = Repository.objects.prefetch_related("labs").order_by("role", "name")
+    if scope.lab is not None:
+        repositories = repositories.filter(labs=scope.lab)
+    if scope.repository is not None:
+        repositories = repositories.filter(pk=scope.repository.pk)
+    counts: dict[uuid.UUID, dict[str, int]] = defaultdict(dict)
+    rows = FileRecord.objects.filter(repository__in=repositories.values("pk"), dataset__withdrawn_at=None)
+    for repository, state, number in rows.order_by().values_list("repository", "state").annotate(number=Count("pk")):
+        counts[repository][state] = number
+    return [
+        Place(
+            name=place.name,
+            role=place.role,
+            labs=[lab.name for lab in place.labs.all()],
+            state=place.state,
+            why=place.state_reason or ("" if place.canary else "its marker was never established: it is not used"),
+            copies=counts[place.pk],
+            next_night=_next_night(place, now) if place.state != RepositoryState.RETIRED else None,
+        )
+        for place in repositories
+    ]
+
+
+def _next_night(place: Repository, now: datetime) -> datetime:
+    today = now.astimezone(place.zone).date()
+    nights = (night_of(today + timedelta(days=day), place.window_start, place.window_end, place.zone) for day in range(3))
+    return next(night.starts_at for night in nights if night.starts_at > now)
+
+
+def _trouble(item: TransferItem) -> Trouble:
+    after, who = what_follows(item)
+    return Trouble(
+        dataset=str(item.dataset_id),
+        path=item.copy.relative_path,
+        source=item.source.repository.name,
+        destination=item.destination.name,
+        code=item.last_error_code,
+        what=item.last_error,
+        next=after,
+        who=who,
+        item=str(item.pk),
+    )
+
+
+def what_follows(item: TransferItem) -> tuple[str, str]:
+    """What happens next with an item, and who has to act, in words."""
+    code = parse_code(item.last_error_code)
+    if item.state == ItemState.NEEDS_HUMAN:
+        if reopens(code):
+            return "goes on by itself once the file is registered or found good again", "the lab"
+        return f"waits until somebody says: manage.py transfers retry {item.pk}", "the data manager"
+    if item.state == ItemState.RETRY_WAIT:
+        when = f"is tried again after {item.not_before:%Y-%m-%d %H:%M} UTC, at night or by `run --now`"
+        if reopens(code):
+            return f"the source is looked at a second time a day later; {when} if it is good", "the lab"
+        kind = policy(code).kind
+        return when, "whoever runs the repository" if kind is PolicyClass.REPOSITORY else "nobody yet"
+    if item.state == ItemState.PLANNED:
+        return "is sent in the next window of its source", "nobody"
+    if item.state in IN_FLIGHT:
+        return "is on its way", "nobody"
+    return "is over", "nobody"
+
+
+def _doubts(scope: Scope, at_most: int) -> list[Trouble]:
+    rows = FileRecord.objects.filter(
+        Q(state__in=[CopyState.SUSPECT, CopyState.MISSING, CopyState.CORRUPT])
+        | Q(state=CopyState.ANNOUNCED, first_miss_at__isnull=False),
+        dataset__withdrawn_at=None,
+    ).select_related("repository")
+    if scope.lab is not None:
+        rows = rows.filter(dataset__session__lab=scope.lab)
+    if scope.repository is not None:
+        rows = rows.filter(repository=scope.repository)
+    return [
+        Trouble(
+            dataset=str(copy.dataset_id),
+            path=copy.relative_path,
+            source=copy.repository.name,
+            destination="",
+            code=copy.state,
+            what=copy.reason or COPY_MEANING[CopyState(copy.state)],
+            next=_next_look(copy),
+            who="the lab" if copy.repository.role not in SERVER_ROLES else "nobody yet",
+        )
+        for copy in rows.order_by("state", "path_key")[:at_most]
+    ]
+
+
+def _next_look(copy: FileRecord) -> str:
+    if copy.look_due_at:
+        return f"is looked at again after {copy.look_due_at:%Y-%m-%d %H:%M} UTC"
+    if CopyState(copy.state) in FILLABLE and copy.repository.role in SERVER_ROLES:
+        return "is copied again from another place"
+    return "comes back when the file is registered there again"
+
+
+def _jobs() -> list[dict[str, Any]]:
+    live = TransferJob.objects.exclude(state=JobState.SETTLED).select_related("source", "destination")
+    return [
+        {
+            "id": str(job.pk),
+            "from": job.source.name,
+            "to": job.destination.name,
+            "state": job.state,
+            "files": job.files_total,
+            "bytes": job.bytes_total,
+            "held_by": job.lease_owner,
+            "last_progress_at": job.last_progress_at,
+        }
+        for job in live.order_by("created_at")[:SHOWN_AT_MOST]
+    ]
+
+
+# --- explain ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Explanation:
+    """Every copy of one dataset, and why it is or is not being moved."""
+
+    dataset: str
+    path: str
+    version: int
+    content: str
+    notes: list[str]
+    copies: list[dict[str, Any]]
+
+
+def explain(dataset: Dataset) -> Explanation:
+    """Why things are as they are with this dataset, for a person."""
+    rows = list(
+        FileRecord.objects.filter(dataset=dataset).select_related("repository").order_by("repository__role", "repository__name")
+    )
+    items = {
+        item.copy_id: item
+        for item in TransferItem.objects.filter(dataset=dataset).select_related(*_WITH).order_by("created_at")
+    }
+    sources = [row for row in rows if row.exists]
+    return Explanation(
+        dataset=str(dataset.pk),
+        path=str(dataset),
+        version=dataset.content_version,
+        content=_content(dataset),
+        notes=_notes(dataset, rows),
+        copies=[_copy(row, items.get(row.pk), [one for one in sources if one.pk != row.pk]) for row in rows],
+    )
+
+
+def _content(dataset: Dataset) -> str:
+    size = "of unknown size" if dataset.size_bytes is None else f"{dataset.size_bytes} bytes"
+    digests = ", ".join(f"{name} {value}" for name, value in (("md5", dataset.md5), ("sha256", dataset.sha256)) if value)
+    return f"{size}, {digests or 'not hashed yet'} ({dataset.get_hash_state_display()})"
+
+
+def _notes(dataset: Dataset, rows: list[FileRecord]) -> list[str]:
+    notes = []
+    if dataset.withdrawn_at:
+        notes.append(f"withdrawn at {dataset.withdrawn_at:%Y-%m-%d %H:%M} UTC: nothing is moved any more")
+    if not any(row.repository.role in SERVER_ROLES for row in rows):
+        notes.append("no server repository has a record for it: its lab has none, or it was registered without")
+    if not any(row.exists for row in rows):
+        notes.append("no place is known to have the current version: there is nothing to copy from")
+    return notes
+
+
+def _copy(copy: FileRecord, item: TransferItem | None, sources: list[FileRecord]) -> dict[str, Any]:
+    return {
+        "repository": copy.repository.name,
+        "role": copy.repository.role,
+        "path": copy.stored_path,
+        "state": copy.state,
+        "meaning": COPY_MEANING[CopyState(copy.state)],
+        "version": copy.content_version,
+        "exists_on_the_wire": copy.exists,
+        "proved_at": copy.verified_at,
+        "evidence": copy.evidence,
+        "reason": copy.reason,
+        "why": _why(copy, item, sources),
+    }
+
+
+def _why(copy: FileRecord, item: TransferItem | None, sources: list[FileRecord]) -> str:
+    place, state = copy.repository, CopyState(copy.state)
+    if item is not None and item.state not in {ItemState.DONE, ItemState.STALE, ItemState.CANCELLED}:
+        after, who = what_follows(item)
+        failed = f"; last time: {item.last_error}" if item.last_error else ""
+        return f"a transfer from {item.source.repository.name} {after} (tries: {item.attempts}; acts: {who}){failed}"
+    if state is CopyState.VERIFIED:
+        return "proved: nothing to do"
+    if copy.look_due_at is not None or state is CopyState.ANNOUNCED:
+        return _looked_at(copy)
+    if place.role not in SERVER_ROLES:
+        return "a lab's own repository is never filled by the night"
+    if state is CopyState.CLAIMED:
+        return "a claim at a server is read back in the next window, before anything is copied over it"
+    if state not in FILLABLE:
+        return "nothing is moved here in this state"
+    return _not_planned(place, sources)
+
+
+def _looked_at(copy: FileRecord) -> str:
+    if copy.repository.kind not in MAKERS or not copy.repository.root:
+        return "to be looked at, but nothing of ours reaches this repository: it has no root here"
+    return f"looked at {f'after {copy.look_due_at:%Y-%m-%d %H:%M} UTC' if copy.look_due_at else 'in the next window'}"
+
+
+def _not_planned(place: Repository, sources: list[FileRecord]) -> str:
+    if place.state != RepositoryState.ACTIVE:
+        return f"not filled: the repository is {place.state}. {place.state_reason}".strip()
+    if place.kind not in MAKERS or not place.root:
+        return "not filled: nothing of ours reaches this repository"
+    if not sources:
+        return "not filled: no other place is known to have the current version"
+    blocked = [one.repository for one in sources if one.repository.state not in {"active", "retiring"}]
+    if len(blocked) == len(sources):
+        return f"not filled: {blocked[0].name}, which has it, is {blocked[0].state}. {blocked[0].state_reason}".strip()
+    return "to be planned in the next window"
+
+
+def arrivals(jobs: QuerySet[TransferJob]) -> dict[str, int]:
+    """Outcomes of the attempts made in these jobs."""
+    rows = jobs.order_by().values_list("attempts_made__outcome").annotate(number=Count("attempts_made"))
+    return {outcome: number for outcome, number in rows.filter(attempts_made__isnull=False)}
+
+
+def proved(scope: Scope = EVERYTHING) -> tuple[int, int]:
+    """(proved, all) copies that server repositories should have of the current versions."""
+    rows = FileRecord.objects.shown().filter(repository__role__in=SERVER_ROLES)
+    if scope.lab is not None:
+        rows = rows.filter(dataset__session__lab=scope.lab)
+    if scope.repository is not None:
+        rows = rows.filter(repository=scope.repository)
+    good = rows.filter(state=CopyState.VERIFIED, content_version=F("dataset__content_version")).count()
+    return good, rows.count()

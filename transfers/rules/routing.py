@@ -1,0 +1,57 @@
+"""Which copies may serve which, and how files are put together into jobs. Pure: no Django."""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from datasets.rules.copies import CopyState
+
+SERVING = (CopyState.VERIFIED, CopyState.CLAIMED)
+"""States a copy may be read from, best first."""
+LARGE_FROM_BYTES = 256 * 1024**2
+"""A file of this size travels alone, so that neither small files wait for it nor it for them."""
+FILES_PER_JOB = 2_000
+BYTES_PER_JOB = 16 * 1024**3
+FILES_PER_STEP = 500
+BYTES_PER_STEP = 2 * 1024**3
+"""How much of a job is copied, proved, named and registered before the next part of it begins."""
+CLAIMS_AT_MOST = 5
+"""A job whose worker died this often is taken apart: its files travel alone from then on."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def is_large(size_bytes: int | None) -> bool:
+    """Whether a file travels alone. An unknown size counts as small: nearly all files are."""
+    return size_bytes is not None and size_bytes >= LARGE_FROM_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What fits into one part: at least one file always does."""
+
+    files: int
+    size_bytes: int
+
+    def capped(self, files: int, size_bytes: int) -> "Bounds":
+        """The smaller of these bounds and others (a backend's)."""
+        return Bounds(max(1, min(self.files, files)), min(self.size_bytes, size_bytes))
+
+
+JOB = Bounds(FILES_PER_JOB, BYTES_PER_JOB)
+STEP = Bounds(FILES_PER_STEP, BYTES_PER_STEP)
+ALONE = Bounds(1, BYTES_PER_JOB)
+
+
+def cut(files: Iterable[tuple[Key, int | None]], bounds: Bounds) -> Iterator[list[Key]]:
+    """Put (file, bytes) together in their order, no part beyond `bounds` unless by a single file; none is left out."""
+    part: list[Key] = []
+    total = 0
+    for key, size in files:
+        if part and (len(part) >= bounds.files or total + (size or 0) > bounds.size_bytes):
+            yield part
+            part, total = [], 0
+        part.append(key)
+        total += size or 0
+    if part:
+        yield part

@@ -1,0 +1,119 @@
+"""Who holds a job. Held by a lease that lapses, and a fence that only rises: an old holder's writes change nothing."""
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from alyx.core.clock import AlyxNow
+from alyx.core.failpoints import declare, failpoint
+from transfers.backends.base import LeaseLost
+from transfers.models import TransferJob
+from transfers.rules.lifecycle import HEARTBEAT_SECONDS, LEASE_SECONDS
+
+CLAIMED = declare("mover.claimed")
+
+_CLAIM = """
+WITH next AS (
+    SELECT j.id FROM transfers_transferjob j LEFT JOIN transfers_nightwindow w ON w.id = j.window_id
+     WHERE j.state <> 'settled' AND (j.lease_until IS NULL OR j.lease_until <= alyx_now())
+       AND (j.state <> 'prepared' OR w.state = 'open' AND w.ends_at > alyx_now())
+       AND (%(job)s::uuid IS NULL OR j.id = %(job)s::uuid)
+       AND (%(windows)s::uuid[] IS NULL OR j.window_id = ANY (%(windows)s::uuid[]) OR j.lease_until <= alyx_now())
+     ORDER BY j.state = 'prepared', j.created_at, j.id
+     LIMIT 1 FOR UPDATE OF j SKIP LOCKED
+)
+UPDATE transfers_transferjob j
+   SET lease_owner = %(owner)s, lease_until = alyx_now() + make_interval(secs => %(seconds)s), fence = j.fence + 1,
+       last_progress_at = alyx_now(), state = CASE WHEN j.state = 'prepared' THEN 'submitting' ELSE j.state END
+  FROM next WHERE j.id = next.id
+RETURNING j.id, j.fence
+"""
+_BEAT = """
+UPDATE transfers_transferjob
+   SET lease_until = alyx_now() + make_interval(secs => %(seconds)s), last_progress_at = alyx_now()
+ WHERE id = %(job)s AND fence = %(fence)s AND lease_owner = %(owner)s
+"""
+_RELEASE = """
+UPDATE transfers_transferjob SET lease_owner = '', lease_until = NULL
+ WHERE id = %(job)s AND fence = %(fence)s AND lease_owner = %(owner)s
+"""
+
+
+def owner_name() -> str:
+    """This process and thread, by a name that no other has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}:{uuid.uuid4().hex[:8]}"[-128:]
+
+
+@dataclass
+class Lease:
+    """A job in our hands. Every write-back happens inside `hold`; side effects on storage ask `beat` before."""
+
+    job_id: uuid.UUID
+    fence: int
+    owner: str
+    beaten_at: float
+
+    @contextmanager
+    def hold(self) -> Iterator[TransferJob]:
+        """A transaction in which the job is locked and still ours. Raises LeaseLost when it is not."""
+        with transaction.atomic():
+            job = TransferJob.objects.select_for_update().get(pk=self.job_id)
+            if (job.fence, job.lease_owner) != (self.fence, self.owner):
+                raise LeaseLost(f"job {self.job_id} is held under fence {job.fence}, not {self.fence}")
+            yield job
+
+    def beat(self) -> bool:
+        """Say that we live, and learn whether the job is still ours. Most calls pass by the clock."""
+        now = _clock()
+        if now - self.beaten_at < HEARTBEAT_SECONDS / 3:
+            return True
+        if not self._change(_BEAT):
+            return False
+        self.beaten_at = now
+        return True
+
+    def release(self) -> None:
+        """Let the job go. A lease that was lost already stays lost."""
+        self._change(_RELEASE)
+
+    def _change(self, statement: str) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                statement, {"job": self.job_id, "fence": self.fence, "owner": self.owner, "seconds": LEASE_SECONDS}
+            )
+            return bool(cursor.rowcount)
+
+
+def _clock() -> float:
+    """Seconds that also pass while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None = None) -> Lease | None:
+    """Take a job that nobody holds: interrupted ones first. None when there is none (others may hold all).
+
+    `windows`: only jobs of these windows, and those whose lease has lapsed. A job that is not begun yet is taken only
+    while its window is open.
+    """
+    owner = owner_name()
+    at = _clock()
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"owner": owner, "seconds": LEASE_SECONDS, "job": job, "windows": windows})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    failpoint(CLAIMED)
+    return Lease(row[0], row[1], owner, at)
+
+
+def claimable() -> int:
+    """How many jobs nobody holds."""
+    free = TransferJob.objects.exclude(state="settled")
+    return int((free.filter(lease_until__isnull=True) | free.filter(lease_until__lte=AlyxNow())).count())

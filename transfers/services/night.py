@@ -1,0 +1,199 @@
+"""The night as a whole: look, plan, pack, move, again until nothing more can be done now.
+
+The tick does it in small pieces, for ever; a person may do it at once, by hand.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from alyx.core import clock
+from alyx.core.failpoints import declare, failpoint
+from datasets.models import Repository
+from transfers.backends.base import BackendFailure
+from transfers.models import NightWindow, TransferItem, TransferJob
+from transfers.models.window import WindowState
+from transfers.rules.lifecycle import LIVE, ItemState, JobState
+from transfers.services.leases import claimable
+from transfers.services.looking import Looked, due_looks, look_at_due
+from transfers.services.moving import drive_job
+from transfers.services.packing import pack_jobs
+from transfers.services.places import READABLE_STATES, backend_for, heal_repositories, reachable
+from transfers.services.planning import EVERYTHING, Scope, plan_transfers
+from transfers.services.reconsidering import reconsider_items, wake_waiting
+from transfers.services.windows import cancel_unsent, close_by_hand, close_windows, open_by_hand, open_windows
+
+log = logging.getLogger(__name__)
+
+TICKED = declare("tick.done")
+BUDGET_SECONDS = 240.0
+"""How long one task works before it lets another one go on."""
+ROUNDS_AT_MOST = 6
+STAGING_KEPT = timedelta(days=7)
+
+
+def tick() -> bool:
+    """Open and close nights, take places back into use, give unsent jobs of closed windows back. Whether there is work
+    for the others. Two ticks at once are harmless."""
+    open_windows()
+    close_windows()
+    cancel_unsent()
+    heal_repositories()
+    failpoint(TICKED)
+    return is_night() or claimable() > 0 or due_looks(asked_only=True).exists()
+
+
+def is_night() -> bool:
+    """Whether any window is open."""
+    return NightWindow.objects.filter(state=WindowState.OPEN, ends_at__gt=clock.AlyxNow()).exists()
+
+
+def prepare(*, actor: Any = None, scope: Scope = EVERYTHING, go_on: Callable[[], bool] = lambda: True) -> "Prepared":
+    """Everything before bytes move: looks, plan, jobs. Repeating is harmless."""
+    looked = look_at_due(actor=actor, scope=scope, go_on=go_on)
+    reconsider_items(actor=actor)
+    plan = plan_transfers(actor=actor, scope=scope)
+    jobs = 0
+    while packed := pack_jobs(actor=actor, scope=scope):
+        jobs += packed
+    return Prepared(looked, plan.records, plan.items, jobs)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was prepared."""
+
+    looked: Looked
+    records: int
+    items: int
+    jobs: int
+
+
+def run_jobs(
+    *, windows: list[uuid.UUID] | None = None, budget_seconds: float = BUDGET_SECONDS, once: Callable[[], None] = lambda: None
+) -> int:
+    """Drive jobs that nobody holds, one after the other, until there is none or the time is over; how many."""
+    until = time.monotonic() + budget_seconds
+    driven = 0
+    while time.monotonic() < until and drive_job(windows=windows) is not None:
+        driven += 1
+        once()
+    return driven
+
+
+def night_work() -> None:
+    """What the tick asks for: at night looks, plan and jobs; by day only looks that were asked for, and what was interrupted."""
+    until = time.monotonic() + BUDGET_SECONDS
+    if is_night():
+        prepare(go_on=lambda: time.monotonic() < until)
+    else:
+        look_at_due(asked_only=True, go_on=lambda: time.monotonic() < until)
+    run_jobs(budget_seconds=max(0.0, until - time.monotonic()))
+    sweep()
+
+
+def sweep() -> None:
+    """Remove staging places that no live job owns and that nobody touched for a week."""
+    before = clock.now() - STAGING_KEPT
+    for repository in Repository.objects.filter(state__in=READABLE_STATES, role__in=["central", "mirror", "archive"]):
+        if not reachable(repository):
+            continue
+        live = TransferJob.objects.filter(destination=repository).exclude(state=JobState.SETTLED)
+        handles = [handle.hex for handle in live.values_list("submission_id", flat=True)]
+        try:
+            backend_for(repository).sweep_staging(before, handles)
+        except BackendFailure as failure:
+            log.info("staging of %s not swept: %s", repository.name, failure)
+
+
+@dataclass
+class Progress:
+    """What a run by hand has done so far. `say` is called whenever that changes."""
+
+    say: Callable[["Progress"], None] = lambda _: None
+    looked: Looked = field(default_factory=Looked)
+    records: int = 0
+    planned: int = 0
+    jobs: int = 0
+    windows: list[NightWindow] = field(default_factory=list)
+
+    def add(self, prepared: Prepared) -> None:
+        """Count a round."""
+        self.looked.found += prepared.looked.found
+        self.looked.complaints += prepared.looked.complaints
+        self.looked.unseen_places |= prepared.looked.unseen_places
+        self.records += prepared.records
+        self.planned += prepared.items
+        self.jobs += prepared.jobs
+
+
+def run_now(*, actor: Any, scope: Scope = EVERYTHING, progress: Progress, patience_seconds: float) -> Progress:
+    """A night by hand, to its end: all rounds until nothing more can be done now.
+
+    This process works itself, beside whatever workers are alive. `patience_seconds`: how long jobs are left to a worker
+    before this process takes them (0: at once).
+    """
+    heal_repositories()
+    wake_waiting(actor=actor, scope=scope)
+    progress.windows = open_by_hand(actor=actor, repositories=_sources(scope))
+    keys = [window.pk for window in progress.windows]
+    try:
+        for _ in range(ROUNDS_AT_MOST):
+            prepared = prepare(actor=actor, scope=scope)
+            progress.add(prepared)
+            progress.say(progress)
+            if not _drive_all(keys, progress, patience_seconds) and not prepared.jobs:
+                break
+    finally:
+        close_by_hand(progress.windows)
+        cancel_unsent()
+        run_jobs(windows=keys)
+    return progress
+
+
+def _sources(scope: Scope) -> QuerySet[Repository]:
+    """Where the files of this scope may come from: windows elsewhere stay closed."""
+    rows: QuerySet[Repository] = Repository.objects.filter(state__in=READABLE_STATES)
+    if scope.lab is not None:
+        rows = rows.filter(labs=scope.lab)
+    if scope.repository is not None:
+        rows = rows.filter(Q(pk=scope.repository.pk) | Q(labs__in=scope.repository.labs.all()))
+    return rows.distinct()
+
+
+def _drive_all(windows: list[uuid.UUID], progress: Progress, patience_seconds: float) -> int:
+    """Wait for the workers a little, then help, until no job of these windows is left (or only ones that must wait for a
+    place). How many jobs came to their end meanwhile."""
+    live = TransferJob.objects.filter(window__in=windows).exclude(state=JobState.SETTLED)
+    before = live.count()
+    patient_until = time.monotonic() + patience_seconds
+    held_since: float | None = None
+    while (left := live.count()) > 0:
+        if time.monotonic() >= patient_until and drive_job(windows=windows) is not None:
+            held_since = None
+            progress.say(progress)
+            continue
+        progress.say(progress)
+        if time.monotonic() >= patient_until:
+            held_since = held_since or time.monotonic()
+            if left == _waiting_for_a_place(windows):
+                break
+        time.sleep(0.2)
+    return before - live.count()
+
+
+def _waiting_for_a_place(windows: list[uuid.UUID]) -> int:
+    """Jobs that nobody can end now, because their destination cannot be reached to bar a former owner."""
+    blocked = TransferJob.objects.filter(window__in=windows, fence__gt=1).exclude(state=JobState.SETTLED)
+    return blocked.exclude(destination__state="active").count()
+
+
+def unfinished() -> int:
+    """How many copies are on their way or wait for a later try or a person."""
+    return TransferItem.objects.filter(state__in=sorted(LIVE - {ItemState.NEEDS_HUMAN})).count()

@@ -1,0 +1,173 @@
+"""Which copies are missing, and the items that will make them: set-based SQL, repeated at will.
+
+A live item and its copy go together: while an item is live and nobody gave it up, its copy is INCOMING (or a client
+has claimed it meanwhile).
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from alyx.core.failpoints import declare, failpoint
+from alyx.labs.models import Lab
+from datasets.models import SERVER_ROLES, FileRecord, Repository, RepositoryState
+from datasets.rules import alf
+from datasets.rules.copies import FILLABLE, CopyState
+from datasets.services import copies
+from transfers.rules.lifecycle import LIVE
+from transfers.rules.routing import LARGE_FROM_BYTES, SERVING
+from transfers.services.places import MAKERS, READABLE_STATES, allow_managing
+
+MID_INSERT = declare("planner.mid_insert")
+COMMITTED = declare("planner.committed")
+BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to plan and run: everything, one lab, or what one repository sends or receives."""
+
+    lab: Lab | None = None
+    repository: Repository | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """For the queries."""
+        return {
+            "lab": self.lab.pk if self.lab else None,
+            "repository": self.repository.pk if self.repository else None,
+            "servers": list(SERVER_ROLES),
+            "kinds": list(MAKERS),
+            "readable": list(READABLE_STATES),
+            "serving": [state.value for state in SERVING],
+            "fillable": sorted(FILLABLE),
+            "live": sorted(LIVE),
+            "large": LARGE_FROM_BYTES,
+        }
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What planning did: records made, items made."""
+
+    records: int
+    items: int
+
+
+IN_LAB = """(%(lab)s::uuid IS NULL OR EXISTS (
+    SELECT 1 FROM lab_sessions_session z WHERE z.id = d.session_id AND z.lab_id = %(lab)s::uuid
+    UNION ALL
+    SELECT 1 FROM datasets_repository_labs z
+     WHERE d.session_id IS NULL AND z.repository_id = {destination} AND z.lab_id = %(lab)s::uuid))"""
+"""Whether dataset d, on its way to {destination}, belongs to the lab asked for."""
+
+_MISSING = """
+SELECT d.id, d.content_version, r.id, r.uuid_in_names, r.case_sensitive,
+       (SELECT o.relative_path FROM datasets_filerecord o WHERE o.dataset_id = d.id LIMIT 1)
+  FROM datasets_dataset d
+  JOIN lab_sessions_session s ON s.id = d.session_id
+  JOIN datasets_repository_labs l ON l.lab_id = s.lab_id
+  JOIN datasets_repository r ON r.id = l.repository_id
+ WHERE d.withdrawn_at IS NULL AND r.role = ANY (%(servers)s) AND r.state NOT IN ('retiring', 'retired')
+   AND (%(lab)s::uuid IS NULL OR s.lab_id = %(lab)s::uuid)
+   AND NOT EXISTS (SELECT 1 FROM datasets_filerecord c WHERE c.dataset_id = d.id AND c.repository_id = r.id)
+   AND EXISTS (SELECT 1 FROM datasets_filerecord o WHERE o.dataset_id = d.id)
+"""
+
+SOURCES = """
+    SELECT s.id FROM datasets_filerecord s
+      JOIN datasets_repository q ON q.id = s.repository_id
+     WHERE s.dataset_id = {dataset} AND s.content_version = {version} AND s.state = ANY (%(serving)s)
+       AND q.state = ANY (%(readable)s) AND q.kind = ANY (%(kinds)s) AND q.root <> ''
+       AND s.repository_id <> {destination_id} AND (q.kind, q.root) <> ({kind}, {root})
+     ORDER BY s.state = 'verified' DESC, q.role <> 'lab' DESC, q.id
+     LIMIT 1"""
+"""The best copy to read from: proved before claimed, a server's before a lab's."""
+
+_PLAN = f"""
+INSERT INTO transfers_transferitem
+    (id, dataset_id, content_version, source_id, copy_id, destination_id, dest_path_key, size_class, size_bytes, state,
+     attempts, last_error_code, last_error)
+SELECT gen_random_uuid(), d.id, d.content_version, s.id, c.id, r.id, c.path_key,
+       CASE WHEN d.size_bytes >= %(large)s THEN 'large' ELSE 'small' END, d.size_bytes, 'planned', 0, '', ''
+  FROM datasets_filerecord c
+  JOIN datasets_repository r ON r.id = c.repository_id
+  JOIN datasets_dataset d ON d.id = c.dataset_id
+  CROSS JOIN LATERAL ({SOURCES.format(
+      dataset="d.id", version="d.content_version", destination_id="r.id", kind="r.kind", root="r.root"
+  )}) s
+ WHERE r.role = ANY (%(servers)s) AND r.state = 'active' AND r.kind = ANY (%(kinds)s) AND r.root <> ''
+   AND c.state = ANY (%(fillable)s)
+   AND d.withdrawn_at IS NULL AND d.hash_state <> 'disputed'
+   AND (%(repository)s::uuid IS NULL OR r.id = %(repository)s::uuid
+        OR EXISTS (SELECT 1 FROM datasets_filerecord f WHERE f.id = s.id AND f.repository_id = %(repository)s::uuid))
+   AND {IN_LAB.format(destination="r.id")}
+   AND NOT EXISTS (SELECT 1 FROM transfers_transferitem i
+                    WHERE i.dataset_id = d.id AND i.destination_id = r.id AND i.state = ANY (%(live)s))
+ON CONFLICT DO NOTHING
+RETURNING copy_id, content_version
+"""
+
+
+def plan_transfers(*, actor: Any, scope: Scope = EVERYTHING) -> Plan:
+    """Plan every copy that a server repository should have and that some place can give it.
+
+    Planning twice plans nothing twice; two planners at once are harmless. Raises Forbidden.
+    """
+    allow_managing(actor, [scope.lab.pk] if scope.lab else [])
+    records = create_expected(actor=actor, scope=scope)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_PLAN, scope.parameters)
+            planned: list[tuple[uuid.UUID, int]] = cursor.fetchall()
+        if planned:
+            failpoint(MID_INSERT)
+        copies.mark_incoming(actor=actor, copies=planned)
+    if planned:
+        failpoint(COMMITTED)
+    return Plan(records, len(planned))
+
+
+@transaction.atomic
+def create_expected(*, actor: Any, scope: Scope = EVERYTHING) -> int:
+    """Make the records that server repositories of a session's lab lack (a repository was added, a dataset imported).
+    Returns how many."""
+    del actor
+    made = 0
+    for batch in _missing(scope):
+        rows = [_record(*row) for row in batch]
+        made += len(FileRecord.objects.bulk_create(rows, ignore_conflicts=True))
+    return made
+
+
+def _missing(scope: Scope) -> Iterator[list[tuple[Any, ...]]]:
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(_MISSING, scope.parameters)
+        while batch := cursor.fetchmany(BATCH):
+            yield batch
+
+
+def _record(
+    dataset: uuid.UUID, version: int, repository: uuid.UUID, names_carry_uuid: bool, case_sensitive: bool, path: str
+) -> FileRecord:
+    stored = alf.with_uuid(path, dataset) if names_carry_uuid else path
+    return FileRecord(
+        dataset_id=dataset,
+        repository_id=repository,
+        relative_path=path,
+        stored_path=stored,
+        path_key=alf.path_key(stored, case_sensitive=case_sensitive),
+        content_version=version,
+        state=CopyState.EXPECTED,
+    )
+
+
+def usable_repository(repository: Repository) -> bool:
+    """Whether items may be packed for it now."""
+    return repository.state == RepositoryState.ACTIVE
