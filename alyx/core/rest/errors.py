@@ -92,13 +92,17 @@ class _Unavailable(exceptions.APIException):
     wait = 5
 
 
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
 def _answer(error: exceptions.APIException) -> Response:
     status, detail = error.status_code, _plain(error.detail)
     wait = getattr(error, "wait", None)
     headers = {"Retry-After": str(int(wait) + 1)} if wait else {}
     fields: dict[str, Any] = {}
     if isinstance(detail, dict):
-        fields = {k: v if isinstance(v, list | dict) else [v] for k, v in detail.items()}
+        fields = {name: value if _is_flat(value) else [_sentence(value)] for name, value in detail.items()}
     elif isinstance(detail, list):
         fields = {"non_field_errors": detail}
     return Response(error_body(status, _sentence(detail), fields), status=status, headers=headers)
