@@ -3,6 +3,8 @@
 import os
 
 import dj_database_url
+from django.conf import settings as django_settings
+from django.conf import settings as project
 from django.db import connections
 
 from alyx.celery import app
@@ -22,6 +24,7 @@ def use_database() -> None:
 
 
 use_database()
-app.conf.broker_url = (
-    "memory://"  # messages sent inside the test process; served instances and workers have real brokers
-)
+django_settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns about a folder that is missing
+# Messages sent inside the test process go nowhere; served instances and workers have real brokers.
+app.conf.update(broker_url="memory://")
+project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one costs half a second a user

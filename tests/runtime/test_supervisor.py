@@ -23,24 +23,17 @@ PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """An instance whose database is made; each test starts and stops it."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An embedded instance; a test that ends it starts it again."""
     instance = Served(
         tmp_path_factory.mktemp("instance"),
         free_port(),
         admin_password=secrets.token_urlsafe(),
         extra={"DATABASE_URL": "", "REDIS_URL": ""},
     )
-    yield instance
-    instance.stop()
+    with instance:
+        yield instance
     subprocess.run([sys.executable, "-m", "alyx.runtime", "stop"], cwd=ROOT, env=instance.environment(), check=True)
-
-
-@pytest.fixture
-def served(prepared: Served) -> Iterator[Served]:
-    """The instance, up."""
-    with prepared:
-        yield prepared
 
 
 def children(served: Served) -> list[psutil.Process]:
@@ -51,7 +44,14 @@ def children(served: Served) -> list[psutil.Process]:
 def program(served: Served, word: str) -> psutil.Process:
     """The direct child that runs it."""
     assert served.process
-    return next(child for child in psutil.Process(served.process.pid).children() if word in child.cmdline())
+    return next(child for child in psutil.Process(served.process.pid).children() if runs(child, word))
+
+
+def runs(process: psutil.Process, word: str) -> bool:
+    try:
+        return word in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def eventually(true: Callable[[], bool]) -> bool:
@@ -119,7 +119,7 @@ def test_taken_port_is_refused_before_anything_starts(served: Served, tmp_path: 
 def test_killed_program_is_started_again(served: Served, word: str) -> None:
     before = program(served, word)
     before.kill()
-    assert eventually(lambda: any(word in child.cmdline() for child in children(served) if child.pid != before.pid))
+    assert eventually(lambda: any(runs(child, word) for child in children(served) if child.pid != before.pid))
     assert eventually(served.healthy)
 
 
@@ -144,25 +144,22 @@ def test_silent_worker_is_told_by_healthz(served: Served) -> None:
         worker.resume()
 
 
-def test_sigterm_ends_everything_in_order(prepared: Served) -> None:
-    with prepared:
-        ours = children(prepared)
-        assert prepared.process
-        prepared.process.terminate()
-        assert prepared.process.wait(PATIENCE_S) == 0
+def test_killed_supervisor_takes_its_programs_along_and_the_next_finds_postgres(served: Served) -> None:
+    ours = children(served)
+    assert served.process
+    before = (served.var / "postgres" / "data" / "postmaster.pid").read_text()
+    served.process.kill()
+    served.process.wait()
+    assert eventually(lambda: not [child for child in ours if child.is_running()])
+    assert postgres_runs(served)
+    served.start()
+    assert (served.var / "postgres" / "data" / "postmaster.pid").read_text() == before
+
+
+def test_sigterm_ends_everything_in_order(served: Served) -> None:
+    ours = children(served)
+    assert served.process
+    served.process.terminate()
+    assert served.process.wait(PATIENCE_S) == 0
     assert not [child for child in ours if child.is_running()]
-    assert not postgres_runs(prepared)
-
-
-def test_killed_supervisor_takes_its_programs_along_and_the_next_finds_postgres(prepared: Served) -> None:
-    with prepared:
-        ours = children(prepared)
-        assert prepared.process
-        prepared.process.kill()
-        prepared.process.wait()
-        assert eventually(lambda: not [child for child in ours if child.is_running()])
-        assert postgres_runs(prepared)
-    before = (prepared.var / "postgres" / "data" / "postmaster.pid").read_text()
-    with prepared:
-        assert (prepared.var / "postgres" / "data" / "postmaster.pid").read_text() == before
-    assert not postgres_runs(prepared)
+    assert not postgres_runs(served)
