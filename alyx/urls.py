@@ -1,12 +1,12 @@
 """Every route."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from alyx.core.rest.schema import schema
 from alyx.health import healthz
+from datasets.api.session_removal import delete_session
+from sessions.api.session import SessionDetailView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz),
@@ -15,9 +15,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("alyx.labs.urls")),
     path("", include("subjects.api.urls")),
     path("", include("sessions.api.urls")),
+    path("sessions/<str:id>", SessionDetailView.as_view(removal=delete_session)),  # what hangs on it goes with it
+    path("", include("datasets.api.urls")),
 ]
-if find_spec("datasets.api.urls"):
-    urlpatterns.append(path("", include("datasets.api.urls")))
 
 handler400 = "alyx.core.rest.errors.bad_request"
 handler403 = "alyx.core.rest.errors.forbidden"

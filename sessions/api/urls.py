@@ -1,10 +1,7 @@
-"""Routes of sessions."""
+"""Routes of sessions. That of one session is at the roof: its removal takes along what belongs to upper apps."""
 
 from django.urls import path
 
-from sessions.api.session import SessionDetailView, SessionListView
+from sessions.api.session import SessionListView
 
-urlpatterns = [
-    path("sessions", SessionListView.as_view()),
-    path("sessions/<str:id>", SessionDetailView.as_view()),
-]
+urlpatterns = [path("sessions", SessionListView.as_view())]
