@@ -68,7 +68,10 @@ def test_what_would_move_the_folder_is_kept_beside_and_flagged(rest: Rest, sessi
 
 
 def test_another_start_on_the_same_day_is_taken_and_flagged(rest: Rest, session: Any) -> None:
-    assert rest.patch(f"sessions/{session.pk}", {"start_time": "2026-03-09T09:45:00"}).json()["start_time"] == "2026-03-09T09:45:00"
+    assert (
+        rest.patch(f"sessions/{session.pk}", {"start_time": "2026-03-09T09:45:00"}).json()["start_time"]
+        == "2026-03-09T09:45:00"
+    )
     session.refresh_from_db()
     assert session.started_at == datetime.fromisoformat("2026-03-09T09:45:00+00:00")
     assert rules() == ["session-collision"]

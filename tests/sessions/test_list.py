@@ -98,7 +98,11 @@ FINDS = [
     ("start_time", "2026-03-09T09:30:00.000120", "2026-03-09T09:30:00"),
     ("django", "number__in,[2, 3]", "number__in,[3]"),
     ("django", "subject__nickname__startswith,KS.", "subject__nickname__startswith,ks."),
-    ("django", "start_time__date,2026-03-09,lab__name,cortexlab", "start_time__date__gt,2026-03-09,lab__name,cortexlab"),
+    (
+        "django",
+        "start_time__date,2026-03-09,lab__name,cortexlab",
+        "start_time__date__gt,2026-03-09,lab__name,cortexlab",
+    ),
     ("django", "json__temperature__gte,21", "json__temperature__gte,22"),
     ("django", "extended_qc__nested__x__icontains,Y", "extended_qc__nested__x__icontains,Q"),
     ("django", "users__username,anna,projects__name__icontains,brainwide", "users__username,anna,projects__name,x"),
@@ -120,13 +124,17 @@ def test_each_filter_finds_what_fits_and_nothing_else(
     assert str(target.pk) not in [one["id"] for one in rest.found("sessions", **{name: does_not})]
 
 
-@pytest.mark.parametrize("query", ["pk,{}", "pk__in,('{}',)", "id__in,['{}', '{}']", "number,2,pk,{}", "pk__in,[UUID('{}')]"])
+@pytest.mark.parametrize(
+    "query", ["pk,{}", "pk__in,('{}',)", "id__in,['{}', '{}']", "number,2,pk,{}", "pk__in,[UUID('{}')]"]
+)
 def test_keys_are_found_as_python_prints_them(rest: Rest, target: Session, query: str) -> None:
     (record,) = rest.found("sessions", django=query.replace("{}", str(target.pk)))
     assert record["id"] == str(target.pk)
 
 
-def test_filters_on_datasets_count_copies_on_servers_of_the_current_version(rest: Rest, target: Session, lab: Lab) -> None:
+def test_filters_on_datasets_count_copies_on_servers_of_the_current_version(
+    rest: Rest, target: Session, lab: Lab
+) -> None:
     central = a_repository(lab, role=RepositoryRole.CENTRAL)
     local = a_repository(lab)
     there = a_dataset(target, "spikes.times.npy", qc=QC.WARNING)
@@ -147,7 +155,9 @@ def test_filters_on_datasets_count_copies_on_servers_of_the_current_version(rest
     assert not found(datasets="spikes.times.npy", dataset_qc_lte="PASS")
     assert found(tag="q1_PAPER")
     assert not found(tag="Q2")
-    assert found(django="data_dataset_session_related__file_records__exists,True,data_dataset_session_related__name,spikes.times.npy")
+    assert found(
+        django="data_dataset_session_related__file_records__exists,True,data_dataset_session_related__name,spikes.times.npy"
+    )
     there.qc = QC.CRITICAL
     there.save()
     assert not found(datasets="spikes.times.npy"), "by default up to FAIL"
@@ -227,7 +237,9 @@ def test_pages_are_newest_first_with_absolute_links_and_a_cap(rest: Rest, lab: L
     assert keys == [one["id"] for one in rest.found("sessions", limit=5000)]
 
 
-@pytest.mark.parametrize("page", [{"limit": "-1"}, {"limit": "x"}, {"offset": "-4"}, {"offset": "10000000000000000000000"}])
+@pytest.mark.parametrize(
+    "page", [{"limit": "-1"}, {"limit": "x"}, {"offset": "-4"}, {"offset": "10000000000000000000000"}]
+)
 def test_absurd_pages_are_no_server_errors(rest: Rest, target: Session, page: dict[str, str]) -> None:
     assert rest.get("sessions", **page).status_code in {200, 400}
 
@@ -242,7 +254,9 @@ def fill(lab: Lab, count: int) -> None:
 
 
 def queries_of(call: Callable[[], Any]) -> int:
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
         call()
     return len(captured)
 
@@ -273,7 +287,9 @@ def test_the_record_lists_only_what_can_be_downloaded_from_a_server(rest: Rest, 
         return [one["name"] for one in rest.get(f"sessions/{target.pk}").json()["data_dataset_session_related"]]
 
     assert names() == ["a.local.npy"], "without any server repository every dataset is listed"
-    central: Repository = a_repository(lab, role=RepositoryRole.CENTRAL, data_url="http://data.test/cortexlab/Subjects/")
+    central: Repository = a_repository(
+        lab, role=RepositoryRole.CENTRAL, data_url="http://data.test/cortexlab/Subjects/"
+    )
     assert names() == []
     served = a_dataset(target, "spikes.times.npy", software_version="1.2.3", qc=QC.PASS)
     a_copy(served, central)

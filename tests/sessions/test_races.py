@@ -43,7 +43,13 @@ def rig() -> User:
 def test_racing_posts_of_one_session_give_one_row_and_2xx_to_all(rig: User) -> None:
     clients = [Rest(rig) for _ in range(CLIENTS)]
     for number in range(1, 6):
-        body = {"subject": "M1", "users": ["rig"], "number": number, "start_time": "2026-03-09T09:30:00", "projects": ["p"]}
+        body = {
+            "subject": "M1",
+            "users": ["rig"],
+            "number": number,
+            "start_time": "2026-03-09T09:30:00",
+            "projects": ["p"],
+        }
         answers = at_once([lambda one=one, body=body: one.post("sessions", body) for one in clients])  # type: ignore[misc]
         assert sorted(answer.status_code for answer in answers) == [200] * (CLIENTS - 1) + [201]
         assert len({answer.json()["id"] for answer in answers}) == 1

@@ -81,7 +81,13 @@ def test_a_new_session_answers_201_with_the_full_record(rest: Rest, mouse: Any) 
     assert record["qc"] == "NOT_SET"
     assert list(record["json"]) == ["b", "a"]
     assert b'"b":1.0' in answer.content
-    for empty in ("wateradmin_session_related", "data_dataset_session_related", "probe_insertion", "field_of_view", "notes"):
+    for empty in (
+        "wateradmin_session_related",
+        "data_dataset_session_related",
+        "probe_insertion",
+        "field_of_view",
+        "notes",
+    ):
         assert record[empty] == []
     assert session.path_date == date(2026, 3, 9)
     assert session.registered_by is not None
@@ -107,9 +113,14 @@ def test_the_same_session_again_answers_200_with_the_same_row_and_fills_what_is_
     assert rules() == []
 
 
-def test_a_date_alone_does_not_replace_a_precise_time_and_a_precise_time_replaces_a_date(rest: Rest, mouse: Any) -> None:
+def test_a_date_alone_does_not_replace_a_precise_time_and_a_precise_time_replaces_a_date(
+    rest: Rest, mouse: Any
+) -> None:
     rest.post("sessions", a_body())
-    assert rest.post("sessions", a_body(start_time="2026-03-09T00:00:00")).json()["start_time"] == "2026-03-09T09:30:00.123456"
+    assert (
+        rest.post("sessions", a_body(start_time="2026-03-09T00:00:00")).json()["start_time"]
+        == "2026-03-09T09:30:00.123456"
+    )
     rest.post("sessions", a_body(number=2, start_time="2026-03-09"))
     assert rest.post("sessions", a_body(number=2)).json()["start_time"] == "2026-03-09T09:30:00.123456"
     assert rules() == []
@@ -253,7 +264,9 @@ def test_another_labs_session_is_a_403(mouse: Any) -> None:
     assert answer.status_code == 403
     assert "cortexlab" in answer.json()["detail"]
     a_session(mouse)
-    assert stranger.post("sessions", a_body(users=["stranger"], lab="elsewhere")).status_code == 403, "the existing row is cortexlab's"
+    assert stranger.post("sessions", a_body(users=["stranger"], lab="elsewhere")).status_code == 403, (
+        "the existing row is cortexlab's"
+    )
     assert Session.objects.count() == 1
 
 

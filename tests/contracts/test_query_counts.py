@@ -1,0 +1,99 @@
+"""What each call costs in queries, and that it does not grow with the rows."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from alyx.labs.models import Location, Role
+from datasets.models import RepositoryRole
+from subjects.models import ProcedureType
+from tests.contracts.goldens import compare
+from tests.factories.copies import a_copy
+from tests.factories.people import NUMBERS, a_lab, a_member, a_project
+from tests.factories.records import MORNING, a_dataset, a_repository, a_session, a_subject
+from tests.factories.rest import Rest
+
+pytestmark = pytest.mark.django_db
+
+
+class House:
+    """A lab that can grow."""
+
+    def __init__(self) -> None:
+        self.lab = a_lab("cortexlab")
+        self.rig = a_member(self.lab, Role.DATA_MANAGER, "rig")
+        self.rest = Rest(self.rig)
+        self.central = a_repository(
+            self.lab, role=RepositoryRole.CENTRAL, data_url="http://data.test/cortexlab/Subjects/"
+        )
+        self.subject = a_subject(self.lab, "M1")
+        self.session = a_session(self.subject)
+        Location.objects.create(name="rig_1", lab=self.lab)
+        ProcedureType.objects.create(name="Histology")
+        self.grow(2)
+
+    def grow(self, count: int) -> None:
+        """More of everything."""
+        for _ in range(count):
+            project, at = a_project(), next(NUMBERS)
+            project.users.add(self.rig)
+            member = a_member(self.lab)
+            animal = a_subject(self.lab, responsible_user=member)
+            animal.projects.add(project)
+            session = a_session(animal, start=MORNING + timedelta(minutes=at))
+            session.projects.add(project)
+            session.users.add(member)
+            for owner in (session, self.session):
+                a_copy(a_dataset(owner), self.central)
+            Location.objects.create(name=f"table{at}", lab=self.lab)
+            a_repository(a_lab(), self.lab)
+
+
+def cost(call: Callable[[], Any]) -> int:
+    """Queries of one call that must succeed."""
+    with CaptureQueriesContext(connection) as captured:
+        answer = call()
+    assert answer.status_code < 300, answer.content
+    return len(captured)
+
+
+def test_costs_are_the_golden_ones_and_do_not_grow() -> None:
+    house = House()
+    rest, key = house.rest, house.session.pk
+    reads: dict[str, Callable[[], Any]] = {
+        path: lambda path=path: rest.get(path)  # type: ignore[misc]
+        for path in (
+            "sessions",
+            "subjects",
+            "subjects/M1",
+            "labs",
+            "labs/cortexlab",
+            "users",
+            "projects",
+            "locations",
+            "procedures",
+            "datasets",
+            "files",
+            "data-repository",
+        )
+    }
+    reads["sessions/{id}"] = lambda: rest.get(f"sessions/{key}")
+    reads["sessions?dataset_types"] = lambda: rest.get("sessions", dataset_types="spikes.times", lab="cortexlab")
+    reads["sessions?django=pk"] = lambda: rest.get("sessions", django=f"pk,{key}")
+    for call in reads.values():
+        call()  # what is cached is cached
+    costs = {name: cost(call) for name, call in reads.items()}
+    house.grow(7)
+    assert {name: cost(call) for name, call in reads.items()} == costs
+    body = {"subject": "M1", "users": ["rig"], "number": 9, "start_time": "2026-03-09T12:00:00", "location": "rig_1"}
+    costs["POST sessions"] = cost(lambda: rest.post("sessions", body))
+    costs["POST sessions (again)"] = cost(lambda: rest.post("sessions", body))
+    costs["PATCH sessions/{id}"] = cost(lambda: rest.patch(f"sessions/{key}", {"json": {"a": 1}}))
+    costs["PATCH subjects/{nickname}"] = cost(lambda: rest.patch("subjects/M1", {"json": {"a": 1}}))
+    costs["PATCH locations/{name}"] = cost(lambda: rest.patch("locations/rig_1", {"json": {"a": 1}}))
+    compare("query_counts.json", json.dumps(costs, indent=1, sort_keys=True) + "\n")
