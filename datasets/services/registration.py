@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from alyx.core.flags import Doubt, raise_flags
-from datasets.models import ContentVersion, Dataset, FileRecord, Revision
+from datasets.models import ContentVersion, Dataset, FileRecord
 from datasets.rules.registration import Change, nowhere_to_look
 from datasets.services.protection import PROTECTED, DatasetProtected, any_protected, details_of
 from datasets.services.register_call import RegisterCall
@@ -26,6 +26,7 @@ from datasets.services.register_plan import (
     new_row,
 )
 from datasets.services.register_state import Known, read_known
+from datasets.services.revisions import add_revisions
 from datasets.services.rows import insert_rows, update_rows, write_together
 from datasets.services.surroundings import Owner, Surroundings, authorise_registration, find_owner, look_around
 from sessions.models import Session
@@ -72,8 +73,7 @@ def _refuse_protected(call: RegisterCall, known: Sequence[Known]) -> None:
 def _make_revisions(around: Surroundings, targets: Sequence[Target]) -> None:
     missing = {target.said.path.revision for target in targets} - {""} - set(around.revisions)
     if missing:
-        Revision.objects.bulk_create([Revision(name=name) for name in sorted(missing)], ignore_conflicts=True)
-        around.revisions.update(Revision.objects.filter(name__in=missing).values_list("name", "pk"))
+        around.revisions.update(add_revisions(missing))
 
 
 def _write(
