@@ -35,6 +35,7 @@ TIMETABLE: dict[str, tuple[float, str]] = {
 TRANSPORT_ALIASES["filesystem"] = "alyx.runtime.broker:Transport"
 app = Celery("alyx")
 app.config_from_object(settings.CELERY)
+app.conf.task_routes = ("alyx.core.tasks.route",)  # by name: jobs are imported later
 app.conf.beat_schedule = {
     title: {"task": task, "schedule": every_s, "options": {"expires": every_s}}
     for title, (every_s, task) in TIMETABLE.items()

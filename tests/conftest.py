@@ -25,6 +25,10 @@ def use_database() -> None:
 
 use_database()
 django_settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns about a folder that is missing
+django_settings.STORAGES = {  # nothing is collected in the test process; served instances do, and have hashed names
+    **django_settings.STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 # Messages sent inside the test process go nowhere; served instances and workers have real brokers.
 app.conf.update(broker_url="memory://")
 project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one costs half a second a user

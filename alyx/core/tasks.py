@@ -14,6 +14,14 @@ from alyx.core.audit import acting, request_id
 
 logger = logging.getLogger(__name__)
 
+QUEUES: dict[str, str] = {}
+"""Name of a job → its queue."""
+
+
+def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
+    """Celery's router (`task_routes`): the queue that the job was declared with."""
+    return {"queue": QUEUES[name]} if name in QUEUES else None
+
 
 def job(*, name: str, queue: str = "control") -> Callable[[Callable[..., None]], Task[Any, Any]]:
     """Declare a job. It runs inside an audit context that names it."""
@@ -29,7 +37,8 @@ def job(*, name: str, queue: str = "control") -> Callable[[Callable[..., None]],
 
         run.__doc__ = function.__doc__
         run.__module__ = function.__module__
-        return shared_task(bind=True, name=name, queue=queue, ignore_result=True)(run)
+        QUEUES[name] = queue
+        return shared_task(bind=True, name=name, ignore_result=True)(run)
 
     return decorate
 

@@ -1,0 +1,1 @@
+"""The ground: what the database itself keeps true."""
