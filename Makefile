@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## lint, types, import contracts, missing migrations, settin
 	$(PY) -m pytest -q tests/contracts
 
 goldens: $(VENV)/.dev ## write the golden files anew; read the diff before you commit it
-	ALYX_GOLDENS=write $(PY) -m pytest -q tests/contracts
+	ALYX_REFRESH_GOLDENS=1 $(PY) -m pytest -q tests/contracts
 
 bench: $(VENV)/.dev ## the figures in benchmarks/README.md
 	@$(PY) -m benchmarks $(ARGS)

@@ -1,10 +1,13 @@
 """`GET /healthz`."""
 
 import json
+import os
+import secrets
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+import redis
 from django.db import OperationalError
 from django.test import Client
 
@@ -63,3 +66,20 @@ def test_heartbeat_grows_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert pulse.lives()
     pulse.forget()
     assert not pulse.lives()
+
+
+@pytest.mark.skipif(not os.environ.get("REDIS_URL"), reason="needs a Redis server")
+def test_heartbeat_by_redis_reaches_every_machine_and_expires(tmp_path: Path) -> None:
+    role = f"test-{secrets.token_hex(4)}"
+    pulse, elsewhere = Heartbeat(role, tmp_path / "here"), Heartbeat(role, tmp_path / "there")
+    assert not elsewhere.lives()
+    pulse.beat()
+    assert elsewhere.lives()
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as server:
+        assert 0 < int(str(server.ttl(f"alyx:heartbeat:{role}"))) <= 30
+        server.delete(f"alyx:heartbeat:{role}")
+
+
+def test_broker_that_cannot_be_asked_counts_as_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    assert not Heartbeat("worker", tmp_path).lives()

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from alyx.core.audit import acting
@@ -24,8 +24,7 @@ class Command(BaseCommand):
         """Do all four, in this order."""
         call_command("migrate", interactive=False, verbosity=0)
         with acting(path="command bootstrap"):
-            if "load_vocabularies" in get_commands():
-                call_command("load_vocabularies", verbosity=0)
+            call_command("load_vocabularies", verbosity=0)
             self._administrator(os.environ.get("ALYX_ADMIN_PASSWORD", ""))
         call_command("collectstatic", interactive=False, verbosity=0)
 
