@@ -3,7 +3,9 @@
 import os
 import shutil
 import threading
+import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from tests.backends.conformance import Conformance
 from tests.backends.rig import NAME, NIGHT, Rig, bytes_of, code, content_of
 from transfers.backends.base import Absent, Failure, JobSpec, LeaseLost, Moved, Promoted, Proved, Stat
-from transfers.backends.posix import PosixBackend, calls, content
+from transfers.backends.posix import PosixBackend, calls, content, promoting, sending
+from transfers.backends.posix.tree import Tree
 from transfers.rules.errors import ErrorCode, Side
 
 SOURCE_MARK, DESTINATION_MARK = "11111111-source", "22222222-destination"
@@ -266,8 +269,6 @@ def test_a_former_owner_waking_between_its_check_and_its_rename_moves_nothing(
     assert isinstance(proof, Proved)
     newer = rig.spec(b"two", version=2)
 
-    from transfers.backends.posix import promoting
-
     def sleep_over(name: str) -> None:
         monkeypatch.setattr(promoting, "failpoint", lambda _: None)
         rig.destination.release(replace(job, fence=2))
@@ -288,11 +289,48 @@ def test_a_source_that_grows_while_it_is_read_is_unstable(rig: PosixRig, monkeyp
             file.write(b"more")
         return real(*args)  # type: ignore[arg-type]
 
-    from transfers.backends.posix import sending
-
     monkeypatch.setattr(sending, "copy", growing)
     assert code(rig.carry(job)["1"]) is ErrorCode.SOURCE_UNSTABLE
     assert rig.get(NAME) is None
+
+
+def test_a_root_emptied_while_it_is_looked_at_makes_nothing_absent(
+    rig: PosixRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Tree.look
+
+    def look(tree: Tree, parts: tuple[str, ...]) -> os.stat_result:
+        shutil.rmtree(rig.roots["source"])
+        return real(tree, parts)
+
+    rig.put("a/b.npy", b"123")
+    monkeypatch.setattr(Tree, "look", look)
+    assert code(rig.source.stat(["a/b.npy"])["a/b.npy"]) is ErrorCode.CANARY_MISSING
+
+
+def test_replaced_bytes_are_in_the_trash_even_when_nobody_comes_back_after_the_swap(
+    rig: PosixRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker dies right after the swap, the job is given up, its staging place is swept."""
+    rig.put(NAME, b"old", at="destination")
+    job = rig.job(rig.spec(b"new", version=2, replaces=(1, content_of(b"old"))))
+    rig.destination.send(rig.source, job)
+    proof = rig.destination.prove(rig.source, job)["1"]
+    assert isinstance(proof, Proved)
+
+    def die(name: str) -> None:
+        if name == promoting.AFTER_RENAME:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(promoting, "failpoint", die)
+        with pytest.raises(KeyboardInterrupt):
+            rig.destination.promote(job, {"1": proof})
+    rig.destination.release(replace(job, fence=2))
+    swept = rig.destination.sweep_staging(datetime.fromtimestamp(time.time() + 60).astimezone(), set())
+    assert swept == [job.handle]
+    assert rig.get(NAME) == b"new"
+    assert rig.trashed() == {f"{NAME}.v1": b"old"}
 
 
 def test_a_source_root_lost_in_the_middle_is_not_a_vanished_file(rig: PosixRig) -> None:
