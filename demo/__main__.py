@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from demo import recordings
+from demo import bad_cable, recordings
 from demo.served import ROOT, NotServed, Served, free_port
 from demo.story import Story, say
 
@@ -19,16 +19,16 @@ def main() -> int:
     options = _options()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _as_interrupt)
-    served = Served(options.var.resolve(), free_port(options.port))
+    served = over_a_bad_cable(options.var.resolve(), free_port(options.port))
+    good = False
     try:
         say("demo", f"starting an instance in {_short(served.var)} (the first time it makes a database: be patient)")
         with served:
             say("demo", f"serving {served.url}")
             good = play(served)
-            say("demo", f"admin: {served.url}/admin/   login: admin   password: {served.admin_password}")
             if not options.once:
+                say("demo", f"admin: {served.url}/admin/   login: admin   password: {served.admin_password}")
                 say("demo", "serving until Ctrl-C")
-                sys.stdout.flush()
                 signal.pause()
     except KeyboardInterrupt:
         say("demo", "stopped")
@@ -45,7 +45,9 @@ def play(served: Served) -> bool:
     shutil.rmtree(story.homes, ignore_errors=True)
     story.write(file)
     act("rig", "record", file)
-    night(served, "the first night", damage=Path(recordings.TO_DAMAGE).name)
+    night(served, f"the first night, over a bad cable: a {Path(recordings.TO_DAMAGE).name} is damaged on its way")
+    if not (served.var / "damaged").exists():
+        raise NotServed("no copy was damaged on its way: the demo has not shown what it should")
     act("rig", "patch", file)
     night(served, "the second night")
     story = Story.read(file)
@@ -79,11 +81,17 @@ def run_client(who: str, *arguments: Any) -> bool:
     return done.returncode == 0
 
 
-def night(served: Served, name: str, damage: str | None = None) -> None:
+def over_a_bad_cable(var: Path, port: int) -> Served:
+    """An instance one of whose copies will be damaged on its way."""
+    note = var / "damaged"
+    note.unlink(missing_ok=True)
+    return Served(var, port, extra=bad_cable.environment(Path(recordings.TO_DAMAGE).name, note))
+
+
+def night(served: Served, name: str) -> None:
     """Everything known at the lab's repository and not proved at the central one is copied there and proved."""
-    say("night", f"{name}{f', over a bad cable: one copy of {damage} is damaged on its way' if damage else ''}")
-    over = ("-m", "demo.bad_cable", damage) if damage else ("manage.py",)
-    for line in served.manage("transfers", "run", "--now", over=over).splitlines():
+    say("night", name)
+    for line in served.manage("transfers", "run", "--now").splitlines():
         say("night", f"  {line}")
 
 

@@ -109,13 +109,13 @@ class Served:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def manage(self, *arguments: str, over: tuple[str, ...] = ("manage.py",)) -> str:
-        """What `manage.py` (or the program `over`, which runs it) wrote to its standard output.
+    def manage(self, *arguments: str) -> str:
+        """What `manage.py` wrote to its standard output.
 
         Raises: NotServed when it ended with an error.
         """
         done = subprocess.run(
-            [sys.executable, *over, *arguments],
+            [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.environment(),
             capture_output=True,
@@ -124,7 +124,7 @@ class Served:
         )
         if done.returncode:
             said = (done.stdout + done.stderr)[-3000:]
-            raise NotServed(f"{' '.join([*over, *arguments])} ended with {done.returncode}:\n{said}")
+            raise NotServed(f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{said}")
         return done.stdout
 
     def manage_json(self, *arguments: str) -> Any:

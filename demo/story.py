@@ -2,13 +2,22 @@
 
 import json
 import sys
+import textwrap
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 
+WIDTH = 110
+
+
 def say(who: str, text: str = "") -> None:
-    """One calm line on the terminal."""
-    sys.stdout.write(f"{f'[{who}]':<11}{text}\n" if text else f"{who}\n")
+    """One calm line on the terminal; a long one goes on below."""
+    if not text:
+        sys.stdout.write(f"{who}\n")
+    for number, line in enumerate(textwrap.wrap(text, WIDTH, drop_whitespace=True) if text else []):
+        margin = f"[{who}]" if number == 0 else ""
+        indent = text[: len(text) - len(text.lstrip())]
+        sys.stdout.write(f"{margin:<11}{indent}{line.lstrip()}\n")
     sys.stdout.flush()
 
 
