@@ -1,5 +1,6 @@
 """Logging in over REST, at a bounded rate per account and per address."""
 
+import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -29,7 +30,8 @@ class _LoginRate(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         """The counter's name."""
-        return f"login:{type(self).__name__}:{self.subject(request)}"
+        counted = hashlib.sha256(self.subject(request).encode(errors="replace")).hexdigest()
+        return f"login:{type(self).__name__}:{counted}"
 
 
 class AddressRate(_LoginRate):
@@ -67,9 +69,7 @@ class Login(Endpoint):
         data: Any = request.data
         serializer = self.get_serializer(data=data if hasattr(data, "get") else {})
         serializer.is_valid(raise_exception=True)
-        user = authenticate(
-            **{name: serializer.validated_data[name] for name in ("username", "password")}
-        )
+        user = authenticate(**{name: serializer.validated_data[name] for name in ("username", "password")})
         if not isinstance(user, User):
             text = "Unable to log in with provided credentials."
             raise Invalid(text, fields={"non_field_errors": text})
