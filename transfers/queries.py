@@ -12,11 +12,11 @@ from alyx.core import clock
 from datasets.models import SERVER_ROLES, Dataset, FileRecord, Repository, RepositoryState
 from datasets.rules.copies import FILLABLE, CopyState
 from datasets.rules.standing import COPY_MEANING
-from transfers.models import NightWindow, TransferItem, TransferJob
+from transfers.models import Attempt, NightWindow, TransferItem, TransferJob
 from transfers.models.window import WindowState
 from transfers.rules.errors import PolicyClass, parse_code, policy
 from transfers.rules.evidence import reopens
-from transfers.rules.lifecycle import IN_FLIGHT, ItemState, JobState
+from transfers.rules.lifecycle import IN_FLIGHT, ITEM_TERMINAL, ItemState, JobState
 from transfers.rules.schedule import night_of
 from transfers.services.places import MAKERS
 from transfers.services.planning import EVERYTHING, Scope
@@ -91,7 +91,9 @@ def status(scope: Scope = EVERYTHING, *, at_most: int = SHOWN_AT_MOST) -> Status
         troubles_in_all=troubled.count(),
         doubts=_doubts(scope, at_most),
         jobs=_jobs(),
-        open_windows=[str(one) for one in NightWindow.objects.filter(state=WindowState.OPEN).select_related("repository")],
+        open_windows=[
+            str(one) for one in NightWindow.objects.filter(state=WindowState.OPEN).select_related("repository")
+        ],
         last_tick_of_work=TransferJob.objects.aggregate(last=Max("last_progress_at"))["last"],
     )
 
@@ -134,7 +136,9 @@ def _places(scope: Scope, now: datetime) -> list[Place]:
 
 def _next_night(place: Repository, now: datetime) -> datetime:
     today = now.astimezone(place.zone).date()
-    nights = (night_of(today + timedelta(days=day), place.window_start, place.window_end, place.zone) for day in range(3))
+    nights = (
+        night_of(today + timedelta(days=day), place.window_start, place.window_end, place.zone) for day in range(3)
+    )
     return next(night.starts_at for night in nights if night.starts_at > now)
 
 
@@ -153,24 +157,25 @@ def _trouble(item: TransferItem) -> Trouble:
     )
 
 
+_SIMPLY = {
+    ItemState.PLANNED: "is sent in the next window of its source",
+    **dict.fromkeys(IN_FLIGHT, "is on its way"),
+}
+
+
 def what_follows(item: TransferItem) -> tuple[str, str]:
     """What happens next with an item, and who has to act, in words."""
-    code = parse_code(item.last_error_code)
-    if item.state == ItemState.NEEDS_HUMAN:
+    code, state = parse_code(item.last_error_code), ItemState(item.state)
+    if state is ItemState.NEEDS_HUMAN:
         if reopens(code):
             return "goes on by itself once the file is registered or found good again", "the lab"
         return f"waits until somebody says: manage.py transfers retry {item.pk}", "the data manager"
-    if item.state == ItemState.RETRY_WAIT:
-        when = f"is tried again after {item.not_before:%Y-%m-%d %H:%M} UTC, at night or by `run --now`"
-        if reopens(code):
-            return f"the source is looked at a second time a day later; {when} if it is good", "the lab"
-        kind = policy(code).kind
-        return when, "whoever runs the repository" if kind is PolicyClass.REPOSITORY else "nobody yet"
-    if item.state == ItemState.PLANNED:
-        return "is sent in the next window of its source", "nobody"
-    if item.state in IN_FLIGHT:
-        return "is on its way", "nobody"
-    return "is over", "nobody"
+    if state is not ItemState.RETRY_WAIT:
+        return _SIMPLY.get(state, "is over"), "nobody"
+    when = f"is tried again after {item.not_before:%Y-%m-%d %H:%M} UTC, at night or by `run --now`"
+    if reopens(code):
+        return f"the source is looked at a second time a day later; {when} if it is good", "the lab"
+    return when, "whoever runs the repository" if policy(code).kind is PolicyClass.REPOSITORY else "nobody yet"
 
 
 def _doubts(scope: Scope, at_most: int) -> list[Trouble]:
@@ -241,7 +246,9 @@ class Explanation:
 def explain(dataset: Dataset) -> Explanation:
     """Why things are as they are with this dataset, for a person."""
     rows = list(
-        FileRecord.objects.filter(dataset=dataset).select_related("repository").order_by("repository__role", "repository__name")
+        FileRecord.objects.filter(dataset=dataset)
+        .select_related("repository")
+        .order_by("repository__role", "repository__name")
     )
     items = {
         item.copy_id: item
@@ -260,7 +267,9 @@ def explain(dataset: Dataset) -> Explanation:
 
 def _content(dataset: Dataset) -> str:
     size = "of unknown size" if dataset.size_bytes is None else f"{dataset.size_bytes} bytes"
-    digests = ", ".join(f"{name} {value}" for name, value in (("md5", dataset.md5), ("sha256", dataset.sha256)) if value)
+    digests = ", ".join(
+        f"{name} {value}" for name, value in (("md5", dataset.md5), ("sha256", dataset.sha256)) if value
+    )
     return f"{size}, {digests or 'not hashed yet'} ({dataset.get_hash_state_display()})"
 
 
@@ -292,22 +301,20 @@ def _copy(copy: FileRecord, item: TransferItem | None, sources: list[FileRecord]
 
 
 def _why(copy: FileRecord, item: TransferItem | None, sources: list[FileRecord]) -> str:
-    place, state = copy.repository, CopyState(copy.state)
-    if item is not None and item.state not in {ItemState.DONE, ItemState.STALE, ItemState.CANCELLED}:
+    state = CopyState(copy.state)
+    if item is not None and item.state not in ITEM_TERMINAL:
         after, who = what_follows(item)
         failed = f"; last time: {item.last_error}" if item.last_error else ""
         return f"a transfer from {item.source.repository.name} {after} (tries: {item.attempts}; acts: {who}){failed}"
-    if state is CopyState.VERIFIED:
-        return "proved: nothing to do"
     if copy.look_due_at is not None or state is CopyState.ANNOUNCED:
         return _looked_at(copy)
-    if place.role not in SERVER_ROLES:
+    if state is CopyState.VERIFIED or state not in FILLABLE | {CopyState.CLAIMED}:
+        return "proved: nothing to do" if state is CopyState.VERIFIED else "nothing is moved here in this state"
+    if copy.repository.role not in SERVER_ROLES:
         return "a lab's own repository is never filled by the night"
     if state is CopyState.CLAIMED:
         return "a claim at a server is read back in the next window, before anything is copied over it"
-    if state not in FILLABLE:
-        return "nothing is moved here in this state"
-    return _not_planned(place, sources)
+    return _not_planned(copy.repository, sources)
 
 
 def _looked_at(copy: FileRecord) -> str:
@@ -331,8 +338,8 @@ def _not_planned(place: Repository, sources: list[FileRecord]) -> str:
 
 def arrivals(jobs: QuerySet[TransferJob]) -> dict[str, int]:
     """Outcomes of the attempts made in these jobs."""
-    rows = jobs.order_by().values_list("attempts_made__outcome").annotate(number=Count("attempts_made"))
-    return {outcome: number for outcome, number in rows.filter(attempts_made__isnull=False)}
+    rows = Attempt.objects.filter(job__in=jobs).order_by().values_list("outcome").annotate(number=Count("pk"))
+    return dict(rows)
 
 
 def proved(scope: Scope = EVERYTHING) -> tuple[int, int]:

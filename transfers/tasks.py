@@ -1,7 +1,10 @@
 """The engine's jobs. The timetable only ticks; each task works for at most some minutes and may run twice."""
 
+import uuid
+
 from alyx.core.tasks import enqueue_on_commit, job
 from transfers.services import night
+from transfers.services.looking import look_at_due
 
 
 @job(name="transfers.tasks.tick")
@@ -18,12 +21,12 @@ def work() -> None:
 
 
 @job(name="transfers.tasks.run_jobs", queue="posix")
-def run_jobs() -> None:
-    """Drive jobs that nobody holds."""
-    night.run_jobs()
+def run_jobs(windows: list[str]) -> None:
+    """Drive the jobs of these windows that nobody holds."""
+    night.run_jobs(windows=[uuid.UUID(window) for window in windows])
 
 
 @job(name="transfers.tasks.look", queue="verify")
 def look() -> None:
     """Look at what somebody asked for, also by day."""
-    night.look_at_due(asked_only=True)
+    look_at_due(asked_only=True)

@@ -63,6 +63,6 @@ def _late(night: Night, now: datetime, start: time, end: time, zone: tzinfo) -> 
 
 
 def _length(start: time, end: time) -> timedelta:
-    day = datetime.min
-    length = datetime.combine(day, end) - datetime.combine(day, start)
+    minutes = (end.hour - start.hour) * 60 + end.minute - start.minute
+    length = timedelta(minutes=minutes, seconds=end.second - start.second)
     return length if length > timedelta(0) else length + timedelta(days=1)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -19,13 +20,18 @@ from transfers.rules.lifecycle import HEARTBEAT_SECONDS, LEASE_SECONDS
 
 CLAIMED = declare("mover.claimed")
 
+COURTESY_SECONDS = 60
+"""How long a job of a window opened by hand is left to whoever opened it, before any worker takes it."""
+
 _CLAIM = """
 WITH next AS (
     SELECT j.id FROM transfers_transferjob j LEFT JOIN transfers_nightwindow w ON w.id = j.window_id
      WHERE j.state <> 'settled' AND (j.lease_until IS NULL OR j.lease_until <= alyx_now())
        AND (j.state <> 'prepared' OR w.state = 'open' AND w.ends_at > alyx_now())
        AND (%(job)s::uuid IS NULL OR j.id = %(job)s::uuid)
-       AND (%(windows)s::uuid[] IS NULL OR j.window_id = ANY (%(windows)s::uuid[]) OR j.lease_until <= alyx_now())
+       AND (j.window_id = ANY (%(windows)s::uuid[]) OR j.lease_until <= alyx_now()
+            OR %(windows)s::uuid[] IS NULL
+               AND (w.kind = 'night' OR j.created_at < alyx_now() - make_interval(secs => %(courtesy)s)))
      ORDER BY j.state = 'prepared', j.created_at, j.id
      LIMIT 1 FOR UPDATE OF j SKIP LOCKED
 )
@@ -100,12 +106,13 @@ def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None =
     """Take a job that nobody holds: interrupted ones first. None when there is none (others may hold all).
 
     `windows`: only jobs of these windows, and those whose lease has lapsed. A job that is not begun yet is taken only
-    while its window is open.
+    while its window is open; one of a window opened by hand is left for a minute to those who name the window.
     """
     owner = owner_name()
     at = _clock()
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"owner": owner, "seconds": LEASE_SECONDS, "job": job, "windows": windows})
+        parameters: dict[str, Any] = {"owner": owner, "seconds": LEASE_SECONDS, "courtesy": COURTESY_SECONDS}
+        cursor.execute(_CLAIM, parameters | {"job": job, "windows": windows})
         row = cursor.fetchone()
     if row is None:
         return None

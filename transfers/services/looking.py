@@ -235,7 +235,9 @@ def _apply(actor: Any, sights: list[_Sight], found: dict[uuid.UUID, Finding]) ->
             copies.mark_verified(
                 actor=actor, cause=cause, seen_in={CopyState(state)}, proofs=[_proof(sight) for sight in proved]
             )
-        copies.record_observed(actor=actor, contents=[_content(sight) for sight, _, outcome in outcomes if outcome.proof])
+        copies.record_observed(
+            actor=actor, contents=[_content(sight) for sight, _, outcome in outcomes if outcome.proof]
+        )
         changed = [one for one in outcomes if not one[2].proof and one[1] is not Finding.UNKNOWN]
         copies.record_looks(actor=actor, seen=[_seen(*one, now) for one in changed])
         _raise_flags(changed)
@@ -280,7 +282,9 @@ def _seen(sight: _Sight, found: Finding, outcome: LookOutcome, now: datetime) ->
     stays_open = (outcome.move_to or state) in {S.ANNOUNCED, S.SUSPECT, S.CLAIMED}
     due = (outcome.doubted_at or now) + LOOKS_APART if stays_open else None
     reason = "" if found is Finding.UNPROVABLE else _says(sight, found)
-    return copies.Seen(sight.copy.pk, sight.copy.content_version, state, outcome.move_to, outcome.doubted_at, due, reason)
+    return copies.Seen(
+        sight.copy.pk, sight.copy.content_version, state, outcome.move_to, outcome.doubted_at, due, reason
+    )
 
 
 def _says(sight: _Sight, found: Finding) -> str:

@@ -160,7 +160,7 @@ def _unhealthy(job: TransferJob) -> Failure | None:
 def _step(run: Run, items: list[TransferItem]) -> None:
     """Some files all the way: staged, proved, named, registered. What fails is noted and stays in flight."""
     files = {item.pk.hex: item for item in _current(run, items)}
-    specs = {key: spec for key, spec in zip(files, _specs(files.values()), strict=True)}
+    specs = {spec.key: spec for spec in _specs(files.values())}
     _stage(run, files, specs)
     proofs = _prove(run, files, specs)
     _observe(run, files, proofs)
@@ -224,7 +224,9 @@ def _stage(run: Run, files: dict[str, TransferItem], specs: dict[str, FileSpec])
             faults.damage_staging(run.job.destination, run.job.submission_id.hex, run.lease.fence, spec)
         _note_failures(run, files, outcomes)
     with run.lease.hold():
-        arrived = TransferItem.objects.filter(pk__in=[item.pk for item in files.values() if item.pk not in run.failures])
+        arrived = TransferItem.objects.filter(
+            pk__in=[item.pk for item in files.values() if item.pk not in run.failures]
+        )
         transition(arrived, sources=[I.BOUND], to=I.MOVED)
         transition(arrived, sources=[I.MOVED], to=I.VERIFYING)
     failpoint(MOVED)
@@ -258,9 +260,7 @@ def _observe(run: Run, files: dict[str, TransferItem], proofs: dict[str, Proved]
         copies.record_observed(actor=None, contents=seen)
 
 
-def _promote(
-    run: Run, files: dict[str, TransferItem], specs: dict[str, FileSpec], proofs: dict[str, Proved]
-) -> None:
+def _promote(run: Run, files: dict[str, TransferItem], specs: dict[str, FileSpec], proofs: dict[str, Proved]) -> None:
     with run.lease.hold():
         current = {item.pk.hex for item in _current(run, [files[key] for key in proofs])}
     for key in set(proofs) - current:
@@ -285,4 +285,3 @@ def _blame_place(run: Run, failure: Failure) -> None:
     if policy(failure.code).blocks_repository and failure.side is not Side.BETWEEN:
         repository = run.job.source if failure.side is Side.SOURCE else run.job.destination
         block(repository=repository, code=failure.code, detail=failure.detail)
-

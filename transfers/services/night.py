@@ -76,7 +76,10 @@ class Prepared:
 
 
 def run_jobs(
-    *, windows: list[uuid.UUID] | None = None, budget_seconds: float = BUDGET_SECONDS, once: Callable[[], None] = lambda: None
+    *,
+    windows: list[uuid.UUID] | None = None,
+    budget_seconds: float = BUDGET_SECONDS,
+    once: Callable[[], None] = lambda: None,
 ) -> int:
     """Drive jobs that nobody holds, one after the other, until there is none or the time is over; how many."""
     until = time.monotonic() + budget_seconds

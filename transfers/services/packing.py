@@ -43,7 +43,7 @@ SELECT i.id, i.size_bytes, s.repository_id, i.destination_id,
  ORDER BY i.size_class DESC, i.not_before, s.repository_id, i.dest_path_key
  LIMIT %(limit)s
    FOR UPDATE OF i SKIP LOCKED
-"""
+"""  # noqa: S608  (put together from constants)
 Route = tuple[uuid.UUID, uuid.UUID, bool]
 
 

@@ -99,9 +99,9 @@ SELECT gen_random_uuid(), d.id, d.content_version, s.id, c.id, r.id, c.path_key,
   FROM datasets_filerecord c
   JOIN datasets_repository r ON r.id = c.repository_id
   JOIN datasets_dataset d ON d.id = c.dataset_id
-  CROSS JOIN LATERAL ({SOURCES.format(
-      dataset="d.id", version="d.content_version", destination_id="r.id", kind="r.kind", root="r.root"
-  )}) s
+  CROSS JOIN LATERAL ({
+    SOURCES.format(dataset="d.id", version="d.content_version", destination_id="r.id", kind="r.kind", root="r.root")
+}) s
  WHERE r.role = ANY (%(servers)s) AND r.state = 'active' AND r.kind = ANY (%(kinds)s) AND r.root <> ''
    AND c.state = ANY (%(fillable)s)
    AND d.withdrawn_at IS NULL AND d.hash_state <> 'disputed'
@@ -112,7 +112,7 @@ SELECT gen_random_uuid(), d.id, d.content_version, s.id, c.id, r.id, c.path_key,
                     WHERE i.dataset_id = d.id AND i.destination_id = r.id AND i.state = ANY (%(live)s))
 ON CONFLICT DO NOTHING
 RETURNING copy_id, content_version
-"""
+"""  # noqa: S608  (put together from constants)
 
 
 def plan_transfers(*, actor: Any, scope: Scope = EVERYTHING) -> Plan:

@@ -49,9 +49,11 @@ WITH best AS (
     SELECT i.id, b.id AS source_id, i.state
       FROM transfers_transferitem i
       JOIN datasets_repository r ON r.id = i.destination_id
-      CROSS JOIN LATERAL ({SOURCES.format(
-          dataset="i.dataset_id", version="i.content_version", destination_id="r.id", kind="r.kind", root="r.root"
-      )}) b
+      CROSS JOIN LATERAL ({
+    SOURCES.format(
+        dataset="i.dataset_id", version="i.content_version", destination_id="r.id", kind="r.kind", root="r.root"
+    )
+}) b
       JOIN datasets_filerecord c ON c.id = i.copy_id AND c.state <> 'claimed'
      WHERE i.state = 'planned' AND b.id <> i.source_id
         OR i.state = 'retry_wait' AND i.not_before <= alyx_now()
@@ -63,7 +65,7 @@ UPDATE transfers_transferitem i
        attempts = CASE WHEN best.state = 'needs_human' THEN 0 ELSE i.attempts END
   FROM best WHERE i.id = best.id
 RETURNING i.copy_id, i.content_version
-"""
+"""  # noqa: S608  (put together from constants)
 _NOBODYS = """
 SELECT c.id FROM datasets_filerecord c JOIN datasets_repository r ON r.id = c.repository_id
  WHERE r.role = ANY (%(servers)s) AND c.state = 'incoming'
@@ -136,8 +138,6 @@ def cancel_item(*, actor: Any, item: TransferItem, reason: str) -> None:
     held = TransferItem.objects.select_for_update().get(pk=item.pk)
     allow_managing(actor, held.destination.labs.values_list("pk", flat=True))
     idle = [ItemState.PLANNED, ItemState.RETRY_WAIT, ItemState.NEEDS_HUMAN]
-    if not transition(
-        TransferItem.objects.filter(pk=held.pk), sources=idle, to=ItemState.CANCELLED, last_error=reason
-    ):
+    if not transition(TransferItem.objects.filter(pk=held.pk), sources=idle, to=ItemState.CANCELLED, last_error=reason):
         raise Conflict(f"this item is {held.state}: what is in flight ends with its job")
     copies.give_up(actor=actor, copies=[held.copy_id], reason=reason)

@@ -16,9 +16,9 @@ from alyx.core.audit import acting
 from alyx.core.errors import DomainError
 from alyx.labs.models import Lab
 from alyx.runtime.heartbeat import Heartbeat
-from datasets.models import Dataset, FileRecord, Repository
+from datasets.models import Dataset, Repository
 from transfers import queries
-from transfers.models import TransferItem, TransferJob
+from transfers.models import Attempt, TransferItem, TransferJob
 from transfers.rules.evidence import Finding
 from transfers.services import faults, night
 from transfers.services.looking import Looked
@@ -57,9 +57,13 @@ class Command(BaseCommand):
         run = scoped(add("run", "a night by hand, to its end"))
         run.add_argument("--now", action="store_true", help="by day as well: opens a window by hand")
         run.add_argument("--inline", action="store_true", help="in this process only, leave nothing to the workers")
-        run.add_argument("--check", action="store_true", help=f"exit with {WAITS_FOR_A_PERSON} when somebody has to act")
+        run.add_argument(
+            "--check", action="store_true", help=f"exit with {WAITS_FOR_A_PERSON} when somebody has to act"
+        )
         status = scoped(add("status", "how things stand, what failed and why, who has to act"))
-        status.add_argument("--check", action="store_true", help=f"exit with {WAITS_FOR_A_PERSON} when somebody has to act")
+        status.add_argument(
+            "--check", action="store_true", help=f"exit with {WAITS_FOR_A_PERSON} when somebody has to act"
+        )
         verify = add("verify", "read copies back and compare them with the registry")
         verify.add_argument("--repository", help="the repository to read")
         verify.add_argument("--fraction", type=float, default=1.0, help="how much of it, 0 to 1 (default: all)")
@@ -110,7 +114,7 @@ class Command(BaseCommand):
             nonlocal woken
             if patience and progress.jobs > woken:
                 woken = progress.jobs
-                run_jobs.delay()
+                run_jobs.delay([str(window.pk) for window in progress.windows])
             if terminal:
                 self.stderr.write(f"\r{_files(progress.planned)} planned, {_unsettled()} on their way   ", ending="")
 
@@ -135,8 +139,8 @@ class Command(BaseCommand):
         }
         lines = [
             f"looked at {_files(progress.looked.total)}{_looks(progress.looked)}",
-            f"planned {_files(progress.planned)}, sent in {progress.jobs} jobs",
-            f"{_files(arrived)} arrived and proved; {failed} tries failed",
+            f"planned {_files(progress.planned)}, sent in {progress.jobs} job{'' if progress.jobs == 1 else 's'}",
+            f"{_files(arrived)} arrived and proved; {failed} {'try' if failed == 1 else 'tries'} failed",
             *[f"  failed: {line}" for line in _failed_tries(progress)],
             f"{proved} of {wanted} copies proved at server repositories",
             *_trouble_lines(status),
@@ -163,7 +167,9 @@ class Command(BaseCommand):
         answer = {
             "read": looked.total,
             "found": dict(looked.found),
-            "bad": [{"repository": c.repository.name, "path": c.stored_path, "why": why} for c, why in looked.complaints],
+            "bad": [
+                {"repository": c.repository.name, "path": c.stored_path, "why": why} for c, why in looked.complaints
+            ],
             "unseen": looked.unseen_places,
         }
         lines = [
@@ -182,7 +188,11 @@ class Command(BaseCommand):
             lines += [
                 f"- {copy['repository']} ({copy['role']}): {copy['state']}, version {copy['version']}: {copy['meaning']}",
                 f"    at {copy['path']}",
-                *([f"    proved {copy['proved_at']:%Y-%m-%d %H:%M} UTC, {_read_how(copy)}"] if copy["proved_at"] else []),
+                *(
+                    [f"    proved {copy['proved_at']:%Y-%m-%d %H:%M} UTC, {_read_how(copy)}"]
+                    if copy["proved_at"]
+                    else []
+                ),
                 *([f"    {copy['reason']}"] if copy["reason"] else []),
                 f"    {copy['why']}",
             ]
@@ -275,8 +285,6 @@ def _looks(looked: Looked) -> str:
 
 
 def _failed_tries(progress: night.Progress) -> list[str]:
-    from transfers.models import Attempt
-
     rows = Attempt.objects.filter(job__window__in=progress.windows).exclude(outcome="done").select_related("item__copy")
     return [f"{row.item.copy.relative_path}: {row.evidence.get('said', row.error_code)}" for row in rows[:20]]
 
@@ -289,15 +297,20 @@ def _read_how(copy: dict[str, Any]) -> str:
 def _trouble_lines(status: queries.Status) -> list[str]:
     lines = []
     for trouble in status.troubles:
-        lines.append(f"  {trouble.path} → {trouble.destination}: {trouble.what}")
-        lines.append(f"      {trouble.next}. To act: {trouble.who}.")
+        lines += [
+            f"  {trouble.path} → {trouble.destination}: {trouble.what}",
+            f"      {trouble.next}. To act: {trouble.who}.",
+        ]
     if status.troubles_in_all > len(status.troubles):
         lines.append(f"  … and {status.troubles_in_all - len(status.troubles)} more")
-    for doubt in status.doubts:
-        lines.append(f"  {doubt.path} at {doubt.source} is {doubt.code}: {doubt.what}; {doubt.next}")
-    for place in status.places:
-        if place.state in {"blocked", "full", "quarantined"}:
-            lines.append(f"  repository {place.name} is {place.state}: {place.why}")
+    lines += [
+        f"  {doubt.path} at {doubt.source} is {doubt.code}: {doubt.what}; {doubt.next}" for doubt in status.doubts
+    ]
+    lines += [
+        f"  repository {place.name} is {place.state}: {place.why}"
+        for place in status.places
+        if place.state in {"blocked", "full", "quarantined"}
+    ]
     return [f"{status.needs_a_person} wait for a person"] * bool(status.needs_a_person) + lines
 
 
@@ -314,5 +327,7 @@ def _status_lines(status: queries.Status) -> list[str]:
     items = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(status.items.items()))
     lines.append(f"transfers: {items or 'none yet'}")
     lines += [f"open: {window}" for window in status.open_windows]
-    lines += [f"job {job['id']} {job['from']} → {job['to']}: {job['state']}, {job['files']} files" for job in status.jobs]
+    lines += [
+        f"job {job['id']} {job['from']} → {job['to']}: {job['state']}, {job['files']} files" for job in status.jobs
+    ]
     return lines + _trouble_lines(status)
