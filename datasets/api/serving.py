@@ -172,15 +172,25 @@ def _body(request: HttpRequest, handle: int, begin: int, end: int, status: int) 
         return HttpResponse(content_type=_KIND, status=status)
     if status == 200:
         return FileResponse(os.fdopen(handle, "rb"), content_type=_KIND)
-    return StreamingHttpResponse(_slice(handle, begin, end), content_type=_KIND, status=status)
+    return StreamingHttpResponse(_Part(handle, begin, end), content_type=_KIND, status=status)
 
 
-def _slice(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    with os.fdopen(handle, "rb") as file:
-        file.seek(begin)
-        while begin < end and (chunk := file.read(min(_CHUNK, end - begin))):
-            begin += len(chunk)
+class _Part:
+    """Some bytes of an open file, in chunks. Closes the file when the answer is done, sent or not."""
+
+    def __init__(self, handle: int, begin: int, end: int) -> None:
+        self.file = os.fdopen(handle, "rb")
+        self.file.seek(begin)
+        self.left = end - begin
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.left and (chunk := self.file.read(min(_CHUNK, self.left))):
+            self.left -= len(chunk)
             yield chunk
+
+    def close(self) -> None:
+        """Django calls this at the end."""
+        self.file.close()
 
 
 def _may_read(request: HttpRequest) -> bool:

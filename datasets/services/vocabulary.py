@@ -76,7 +76,8 @@ def _checked(model: type[models.Model], values: Mapping[str, Any]) -> dict[str, 
         columns["file_extension"] = f".{columns['file_extension'].strip().lstrip('.')}"
     if model is Revision and "name" in columns:
         try:
-            parse_registration("", f"#{columns['name']}#/a.b.c", aggregate=True)
+            for folder in (columns["name"], f"#{columns['name']}#"):
+                parse_registration("", f"{folder}/a.b.c", aggregate=True)
         except PathRefused as refusal:
             raise Invalid.of("name", f"a revision is a folder's name: {refusal}") from None
     if "/" in columns.get("name", "") or not columns.get("name", "x").strip():

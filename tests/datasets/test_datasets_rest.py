@@ -141,7 +141,7 @@ def test_filters(many: World, query: dict[str, str], count: int) -> None:
 def test_a_filter_that_cannot_be_read_is_a_400(world: World, query: dict[str, str]) -> None:
     answer = world.rest.get("datasets", **query)
     assert answer.status_code == 400
-    assert list(query)[0] in answer.json()["errors"]
+    assert next(iter(query)) in answer.json()["errors"]
 
 
 def test_pages_have_a_total_order_and_absolute_links(world: World) -> None:
@@ -268,7 +268,8 @@ def test_other_labs_datasets_are_read_but_not_changed(world: World) -> None:
     dataset = world.register_one()
     other = a_world("churchlandlab", "KS100").rest
     assert other.get(f"datasets/{dataset.pk}").status_code == 200
-    for change in ({"qc": "PASS"}, {"hash": md5("x"), "file_size": 3}, {"json": {}}, {"tags": []}):
+    changes: list[dict[str, Any]] = [{"qc": "PASS"}, {"hash": md5("x"), "file_size": 3}, {"json": {}}, {"tags": []}]
+    for change in changes:
         assert other.patch(f"datasets/{dataset.pk}", change).status_code == 403
     assert other.delete(f"datasets/{dataset.pk}").status_code == 403
     assert Rest(a_member(world.lab, Role.READER)).patch(f"datasets/{dataset.pk}", {"qc": "PASS"}).status_code == 403
