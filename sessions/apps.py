@@ -8,4 +8,8 @@ class SessionsConfig(AppConfig):
 
     name = "sessions"
     label = "lab_sessions"
+
+    def ready(self) -> None:
+        """Sessions follow their lab's time zone."""
+        from sessions.services import zone  # noqa: F401, PLC0415  (models are there only now)
     verbose_name = "Recordings"

@@ -13,6 +13,7 @@ from alyx.core.errors import Forbidden, Invalid
 from alyx.core.rest.names import all_by_name
 from alyx.labs.models import Lab, Location, Project, Role, Token, User
 from alyx.labs.permissions import MANAGING_ROLES, authorise, authorise_anywhere
+from alyx.labs.zones import zone_corrected
 
 _LAB_NAME = re.compile(r"\w+", re.ASCII)
 
@@ -60,7 +61,10 @@ def change_lab(*, actor: Any, lab: Lab, changes: Mapping[str, Any]) -> Lab:
     if columns.get("name", lab.name) != lab.name:
         raise Invalid.of("name", "a lab is not renamed: its name is part of the paths of its data")
     columns.pop("name", None)
+    moved = columns.get("timezone", lab.timezone) != lab.timezone
     store(lab, columns)
+    if moved:
+        zone_corrected(lab)
     if repositories is not None:
         getattr(lab, "repositories").set(_repositories(repositories))  # noqa: B009
     return lab

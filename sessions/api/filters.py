@@ -27,6 +27,7 @@ from alyx.core.rest.filters import (
 )
 from alyx.core.rest.query_language import truth
 from sessions.models import Session
+from subjects.models import Subject
 
 Rows = QuerySet[Any]
 SERVER_ROLES = ("central", "mirror", "archive")
@@ -61,6 +62,10 @@ def dataset_filters(rows: Rows, *, names: Sequence[str], types: Sequence[str], w
     if worst is not None and not names and not types:
         rows = rows.filter(pk__in=bounded.values("session"))
     return rows
+
+
+def _of_subject(rows: Rows, value: str) -> Rows:
+    return rows.filter(subject__in=Subject.objects.named(value).values("pk"))
 
 
 def _tag(rows: Rows, value: str) -> Rows:
@@ -101,8 +106,8 @@ def _later(rows: Rows, value: str) -> Rows:
 
 FILTERS = {
     "id": is_key("id"),
-    "subject": iequals("subject__nickname"),
-    "nickname": iequals("subject__nickname"),
+    "subject": asked(_of_subject, "the nickname, ignoring case"),
+    "nickname": asked(_of_subject, "the nickname, ignoring case"),
     "lab": iequals("lab__name"),
     "type": iequals("type"),
     "location": contains("location__name"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from alyx.core import clock
 from alyx.core.flags import Doubt, raise_flags
+from alyx.core.models import FlagState, ReviewFlag
 from sessions.models import Session
 
 AHEAD = timedelta(days=1)
@@ -77,5 +78,12 @@ def would_move(name: str, stored: Any, sent: Any) -> Doubt:
 
 
 def flag(session: Session, doubts: Iterable[Doubt]) -> None:
-    """Keep the findings for the lab's people."""
-    raise_flags(Session, [(session.pk, doubt) for doubt in doubts], lab_id=session.lab_id)
+    """Keep the findings for the lab's people, except those that somebody has judged already."""
+    found = list(doubts)
+    if not found:
+        return
+    judged = set(
+        ReviewFlag.objects.filter(object_id=session.pk).exclude(state=FlagState.OPEN).values_list("rule", "fingerprint")
+    )
+    fresh = [(session.pk, doubt) for doubt in found if (doubt.rule, doubt.fingerprint) not in judged]
+    raise_flags(Session, fresh, lab_id=session.lab_id)

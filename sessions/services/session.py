@@ -25,7 +25,6 @@ from subjects.models import Subject
 from subjects.services.lookup import resolve_subject
 
 MAX_NUMBER = 65_535
-_EMPTY: tuple[Any, ...] = (None, "", QC.NOT_SET)
 
 
 @transaction.atomic
@@ -141,7 +140,7 @@ def _create(
 def _fill(session: Session, content: Content, values: Mapping[str, Any], start: datetime | None, lab: Lab) -> None:
     """Fill what is empty; flag what contradicts."""
     doubts = [*content.doubts, *_contradictions(session, content)]
-    columns = {name: value for name, value in content.columns.items() if getattr(session, name) in _EMPTY}
+    columns = {name: value for name, value in content.columns.items() if _is_empty(session, name)}
     if session.ended_wall is None:
         columns |= _end(values.get("end_time"), session.zone)
     if start is not None:
@@ -152,6 +151,12 @@ def _fill(session: Session, content: Content, values: Mapping[str, Any], start: 
     have = {name for name in LISTS if content.lists.get(name) and getattr(session, name).exists()}
     _set_lists(session, {name: rows for name, rows in content.lists.items() if name not in have}, replace=False)
     flag(session, [*doubts, *plausibility(session)])
+
+
+def _is_empty(session: Session, name: str) -> bool:
+    """Whether nothing was said about it so far; zero trials is something."""
+    value = getattr(session, name)
+    return value == QC.NOT_SET if name == "qc" else value is None or value == ""
 
 
 def _precise_start(session: Session, start: datetime, doubts: list[Doubt]) -> dict[str, Any]:

@@ -108,3 +108,14 @@ def test_an_unknown_subject_is_a_400(rest: Rest, session: Any) -> None:
     answer = rest.put(f"sessions/{session.pk}", {"subject": "M3"})
     assert answer.status_code == 400
     assert "nearest: M1" in answer.json()["subject"][0]
+
+
+def test_correcting_a_labs_zone_moves_the_instants_and_neither_wall_clock_nor_path_date(session: Any) -> None:
+    head = Rest(a_member(session.lab, Role.HEAD))
+    assert head.patch("labs/cortexlab", {"timezone": "Asia/Tokyo"}).status_code == 200
+    session.refresh_from_db()
+    assert session.zone == "Asia/Tokyo"
+    assert session.started_at == datetime.fromisoformat("2026-03-09T00:30:00+00:00")
+    assert session.ended_at == datetime.fromisoformat("2026-03-09T01:30:00+00:00")
+    assert session.started_wall == datetime(2026, 3, 9, 9, 30)
+    assert head.get(f"sessions/{session.pk}").json()["start_time"] == "2026-03-09T09:30:00"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from alyx.core.models import ReviewFlag
+from alyx.core.flags import decide_flag
+from alyx.core.models import FlagState, ReviewFlag
 from alyx.labs.models import Location, Role
 from sessions.models import Session
 from subjects.models import ProcedureType
@@ -296,3 +297,20 @@ def test_withdrawn_sessions_do_not_count(rest: Rest, mouse: Any) -> None:
     again = rest.post("sessions", a_body(number=7))
     assert again.status_code == 201
     assert again.json()["id"] != own["id"]
+
+
+def test_zero_trials_is_something_and_not_filled(rest: Rest, mouse: Any) -> None:
+    rest.post("sessions", a_body(n_trials=0))
+    assert rest.post("sessions", a_body(n_trials=9)).json()["n_trials"] == 0
+
+
+def test_a_finding_that_somebody_has_dismissed_is_not_raised_again(rest: Rest, rig: Any, mouse: Any) -> None:
+    body = a_body(end_time="2026-03-09T08:00:00")
+    rest.post("sessions", body)
+    decide_flag(
+        actor=rig, flag=ReviewFlag.objects.get(), state=FlagState.DISMISSED, decision="the rig's clock was reset"
+    )
+    rest.post("sessions", body)
+    assert not ReviewFlag.objects.filter(state=FlagState.OPEN).exists()
+    rest.patch(f"sessions/{Session.objects.get().pk}", {"end_time": "2026-03-09T07:00:00"})
+    assert ReviewFlag.objects.filter(state=FlagState.OPEN).count() == 1, "another time is another finding"

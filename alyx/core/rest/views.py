@@ -28,6 +28,7 @@ class Endpoint(GenericAPIView[Any]):
 
     parser_classes: Sequence[type[BaseParser]] = [StrictJSONParser]
     filter_backends = [DeclaredFilters]
+    metadata_class = None  # OPTIONS tells nothing: the schema does
     filters: ClassVar[Filters] = {}
     query_fields: ClassVar[QueryFields | None] = None
 
