@@ -6,7 +6,6 @@ import textwrap
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-
 WIDTH = 110
 
 

@@ -1,7 +1,11 @@
 """What the registry of a served instance says, read behind the clients' backs."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
 
 from demo.served import Served
 
@@ -18,24 +22,12 @@ class Copy(NamedTuple):
 ABSENT = Copy("no record", 0, "", "")
 
 _COPIES = """
-import json
-from datasets.models import FileRecord
-found = FileRecord.objects.filter(dataset_id__in={datasets!r}).values_list(
-    "dataset_id", "repository__name", "state", "content_version", "md5", "stored_path")
-print(json.dumps([list(map(str, row)) for row in found]))
+SELECT copy.dataset_id, place.name, copy.state, copy.content_version, copy.md5, copy.stored_path
+FROM datasets_filerecord copy JOIN datasets_repository place ON place.id = copy.repository_id
+WHERE copy.dataset_id = ANY(%s)
 """
-_DATASETS = """
-import json
-from datasets.models import Dataset
-rows = Dataset.objects.filter(id__in={datasets!r}).values("id", "content_version", "md5", "hash_state", "size_bytes")
-print(json.dumps(list(rows), default=str))
-"""
-_FLAGS = """
-import json
-from alyx.core.models import ReviewFlag
-rows = ReviewFlag.objects.filter(object_id__in={objects!r}, state="open").values("rule", "message", "facts")
-print(json.dumps(list(rows), default=str))
-"""
+_DATASETS = "SELECT id, content_version, md5, hash_state, size_bytes FROM datasets_dataset WHERE id = ANY(%s)"
+_FLAGS = "SELECT rule, message, facts FROM core_reviewflag WHERE state = 'open' AND object_id = ANY(%s)"
 _REPOSITORY = """
 import json
 from alyx.labs.models import User
@@ -50,19 +42,28 @@ print(json.dumps(str(establish_canary(actor=User.objects.get(username="admin"), 
 
 
 class Registry:
-    """Reads (and, for one test, adds a repository) by the instance's own command line."""
+    """Reads the instance's database, and (for one test) adds a repository by its command line."""
 
     def __init__(self, served: Served) -> None:
         self.served = served
+        url = served.manage_json(
+            "shell", "-v", "0", "-c", "import json, os; print(json.dumps(os.environ['DATABASE_URL']))"
+        )
+        self._connection = psycopg.connect(url, autocommit=True, row_factory=dict_row)
 
-    def _ask(self, code: str) -> Any:
-        return self.served.manage_json("shell", "-v", "0", "-c", code)
+    def close(self) -> None:
+        """Leave the database."""
+        self._connection.close()
+
+    def _read(self, query: LiteralString, keys: Collection[str]) -> list[dict[str, Any]]:
+        return self._connection.execute(query, [[UUID(key) for key in keys]]).fetchall()
 
     def copies(self, datasets: Collection[str]) -> Mapping[str, Mapping[str, Copy]]:
         """Dataset id → repository → its copy there."""
         found: dict[str, dict[str, Copy]] = {dataset: {} for dataset in datasets}
-        for dataset, repository, state, version, md5, stored in self._ask(_COPIES.format(datasets=list(datasets))):
-            found[dataset][repository] = Copy(state, int(version), md5, stored)
+        for row in self._read(_COPIES, datasets):
+            copy = Copy(row["state"], row["content_version"], row["md5"], row["stored_path"])
+            found[str(row["dataset_id"])][row["name"]] = copy
         return found
 
     def states(self, datasets: Collection[str], repository: str) -> set[tuple[str, int]]:
@@ -72,12 +73,13 @@ class Registry:
 
     def datasets(self, datasets: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
         """Dataset id → version, digest, hash state, size."""
-        return {row["id"]: row for row in self._ask(_DATASETS.format(datasets=list(datasets)))}
+        return {str(row["id"]): row for row in self._read(_DATASETS, datasets)}
 
-    def flags(self, *objects: str) -> list[Mapping[str, Any]]:
+    def flags(self, *objects: str) -> list[dict[str, Any]]:
         """Open flags on these records."""
-        return list(self._ask(_FLAGS.format(objects=list(objects))))
+        return self._read(_FLAGS, objects)
 
     def add_repository(self, *, name: str, like: str, root: str, endpoint: str) -> None:
         """A second repository of the same labs."""
-        self._ask(_REPOSITORY.format(name=name, like=like, root=root, endpoint=endpoint))
+        code = _REPOSITORY.format(name=name, like=like, root=root, endpoint=endpoint)
+        self.served.manage("shell", "-v", "0", "-c", code)
