@@ -8,8 +8,8 @@ class SessionsConfig(AppConfig):
 
     name = "sessions"
     label = "lab_sessions"
+    verbose_name = "Recordings"
 
     def ready(self) -> None:
         """Sessions follow their lab's time zone."""
         from sessions.services import zone  # noqa: F401, PLC0415  (models are there only now)
-    verbose_name = "Recordings"

@@ -212,7 +212,9 @@ class UserList(_Users, ListEndpoint):
             ),
             "whose allowed users include one of these names",
         ),
-        "email": asked(lambda rows, value: rows, "one's own; anybody's for a superuser"),  # applied where the caller is known
+        "email": asked(
+            lambda rows, value: rows, "one's own; anybody's for a superuser"
+        ),  # applied where the caller is known
         "date_joined": is_day("date_joined__date"),
         "last_login": is_day("last_login__date"),
     }

@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from alyx.core.admin_pages import badge, link
+from alyx.core.admin_shown import badge, link
 from alyx.core.qc import QC
 from alyx.core.status import Status
-from alyx.labs.admin import LabPage
+from alyx.labs.admin import LabPage, names
 from sessions.models import Session
+from sessions.services.session import change_session
 
 QC_STATUS = {
     QC.NOT_SET: Status.NEUTRAL,
@@ -28,7 +29,7 @@ class SessionPage(LabPage):
     list_display = ["path", "lab", "by", "task_protocol", "files", "standing"]
     list_select_related = ["subject", "lab"]
     list_filter = ["lab", "qc", "projects", "path_date"]
-    search_fields = ["subject__nickname", "task_protocol", "id"]
+    search_fields = ["subject__nickname", "task_protocol", "=id"]
     search_help_text = "animal, task protocol or session id"
     change_form_template = "admin/session_page.html"
     readonly_fields = ["path", "subject_link", "lab", "zone", "started_wall", "ended_wall", "registered_by"]
@@ -47,6 +48,15 @@ class SessionPage(LabPage):
         ("Outcome", {"fields": [("qc", "n_trials", "n_correct_trials"), "narrative"]}),
         ("From clients", {"fields": ["json", "extended_qc"], "classes": ["collapse"]}),
     ]
+
+    def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Session:
+        """By the names of people, projects, procedures and the rig."""
+        if "location" in said:
+            said["location"] = said["location"].name if said["location"] else None
+        for field, column in (("users", "username"), ("projects", "name"), ("procedures", "name")):
+            if field in said:
+                said[field] = names(said[field], column)
+        return change_session(actor=actor, session=row, changes=said)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Rigs register sessions."""

@@ -82,7 +82,9 @@ def _performance(lookup: str) -> Filter:
 
     def apply(rows: Rows, value: str) -> Rows:
         percent = Cast("n_correct_trials", FloatField()) / Cast("n_trials", FloatField()) * 100.0
-        counted: Rows = rows.filter(n_trials__gt=0).alias(percent=percent).filter(**{f"percent__{lookup}": float(value)})
+        counted: Rows = (
+            rows.filter(n_trials__gt=0).alias(percent=percent).filter(**{f"percent__{lookup}": float(value)})
+        )
         return counted
 
     return Filter(apply, "percent of correct trials", NUMBER)

@@ -9,6 +9,7 @@ from alyx.core.rest.query_language import (
     computed,
     instant,
     json_path,
+    not_withdrawn,
     number,
     qc_value,
     relation,
@@ -54,6 +55,8 @@ _DATASETS = QueryFields(
     }
 )
 
+_DATASETS_SHOWN = relation("datasets", _DATASETS, many=True, only=not_withdrawn)
+
 SESSIONS: QueryFields = QueryFields(
     {
         "subject": relation("subject", SUBJECTS),
@@ -75,9 +78,9 @@ SESSIONS: QueryFields = QueryFields(
         "extended_qc": json_path("extended_qc"),
         "json": json_path("json"),
         "auto_datetime": instant("updated_at"),
-        "parent_session": relation("parent", lambda: SESSIONS),
-        "datasets": relation("datasets", _DATASETS, many=True),
-        "data_dataset_session_related": relation("datasets", _DATASETS, many=True),
-        "data_dataset": relation("datasets", _DATASETS, many=True),
+        "parent_session": relation("parent", lambda: SESSIONS, only=not_withdrawn),
+        "datasets": _DATASETS_SHOWN,
+        "data_dataset_session_related": _DATASETS_SHOWN,
+        "data_dataset": _DATASETS_SHOWN,
     }
 )

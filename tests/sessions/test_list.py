@@ -167,6 +167,17 @@ def test_filters_on_datasets_count_copies_on_servers_of_the_current_version(
     assert not found(datasets="spikes.times.npy", dataset_qc_lte="CRITICAL"), "the copy is of an older version"
 
 
+def test_withdrawn_datasets_find_nothing(rest: Rest, target: Session) -> None:
+    dataset = a_dataset(target, "spikes.times.npy")
+    query = "data_dataset_session_related__name,spikes.times.npy"
+    assert len(rest.found("sessions", django=query)) == 1
+    dataset.withdrawn_at = dataset.created_at
+    dataset.save()
+    assert rest.found("sessions", django=query) == []
+    assert len(rest.found("sessions", django=f"~{query}")) == 2
+    assert rest.found("sessions", dataset_types="spikes.times") == []
+
+
 def test_histology_finds_all_sessions_of_an_animal_that_has_one(rest: Rest, target: Session) -> None:
     assert rest.found("sessions", histology="True") == []
     later = a_session(target.subject, start=MORNING + timedelta(days=9))

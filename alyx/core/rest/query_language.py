@@ -19,12 +19,11 @@ one call's `many` relations hold for the same related row. Rows are never double
 `query_fields` (see `alyx.core.rest.views`).
 """
 
-import math
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from difflib import get_close_matches
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from django.db.models import DateField, Expression, JSONField, Q, QuerySet
@@ -34,8 +33,43 @@ from django.db.models.functions import Cast, TruncDate
 from alyx.core.clock import server_zone
 from alyx.core.errors import Invalid
 from alyx.core.json_column import check_text
-from alyx.core.qc import QC
-from alyx.core.rest.query_grammar import QuerySyntaxError, Scalar, Term, guess, parse_query
+from alyx.core.rest.query_grammar import QuerySyntaxError, Scalar, Term, parse_query
+from alyx.core.rest.query_values import (
+    Refused,
+    as_day,
+    as_guessed,
+    as_instant,
+    as_number,
+    as_text,
+    as_uuid,
+    as_wall,
+    qc_value,
+    truth,
+)
+
+__all__ = [
+    "Column",
+    "Computed",
+    "JsonColumn",
+    "QueryFields",
+    "Refused",
+    "Relation",
+    "apply_json_query",
+    "apply_query",
+    "boolean",
+    "computed",
+    "day",
+    "instant",
+    "json_path",
+    "not_withdrawn",
+    "number",
+    "qc_value",
+    "relation",
+    "text",
+    "truth",
+    "uuid_",
+    "wall",
+]
 
 Convert = Callable[[Scalar], Any]
 MAX_DEPTH = 6
@@ -47,10 +81,6 @@ TEXT = EQUALITY | {"iexact", "contains", "icontains", "startswith", "istartswith
 JSON = TEXT | ORDER | {"has_key"}
 DATE_PARTS = frozenset({"year", "month", "day"})
 ALL_LOOKUPS = JSON | ORDER
-
-
-class Refused(ValueError):
-    """A condition outside the declaration; becomes a 400."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +115,7 @@ class Relation:
     to: "Callable[[], QueryFields] | QueryFields"
     many: bool
     convert: Convert
+    only: Callable[[str], Q] | None = None
 
     @property
     def fields(self) -> "QueryFields":
@@ -112,17 +143,17 @@ class QueryFields:
 
 def text(path: str) -> Column:
     """A text column."""
-    return Column(path, _text, TEXT)
+    return Column(path, as_text, TEXT)
 
 
 def uuid_(path: str) -> Column:
     """A UUID column."""
-    return Column(path, _uuid, EQUALITY)
+    return Column(path, as_uuid, EQUALITY)
 
 
 def number(path: str, convert: Convert | None = None) -> Column:
     """A number column; `convert` for scales that have names (`qc_value`)."""
-    return Column(path, convert or _number, ORDER)
+    return Column(path, convert or as_number, ORDER)
 
 
 def boolean(path: str) -> Column:
@@ -132,7 +163,7 @@ def boolean(path: str) -> Column:
 
 def day(path: str) -> Column:
     """A date column."""
-    return Column(path, _day, ORDER, lambda path: Cast(path, DateField()))
+    return Column(path, as_day, ORDER, lambda path: Cast(path, DateField()))
 
 
 def wall(path: str, date_path: str = "") -> Column:
@@ -142,12 +173,12 @@ def wall(path: str, date_path: str = "") -> Column:
         prefix = own_path.removesuffix(path)
         return Cast(prefix + date_path if date_path else own_path, DateField())
 
-    return Column(path, _wall, ORDER, dates)
+    return Column(path, as_wall, ORDER, dates)
 
 
 def instant(path: str) -> Column:
     """A UTC instant; naive values are in the server's zone."""
-    return Column(path, _instant, ORDER, lambda path: TruncDate(path, tzinfo=server_zone()))
+    return Column(path, as_instant, ORDER, lambda path: TruncDate(path, tzinfo=server_zone()))
 
 
 def json_path(path: str) -> JsonColumn:
@@ -161,10 +192,23 @@ def computed(build: Callable[[str, bool], Q]) -> Computed:
 
 
 def relation(
-    path: str, to: "Callable[[], QueryFields] | QueryFields", *, many: bool = False, convert: Convert | None = None
+    path: str,
+    to: "Callable[[], QueryFields] | QueryFields",
+    *,
+    many: bool = False,
+    convert: Convert | None = None,
+    only: Callable[[str], Q] | None = None,
 ) -> Relation:
-    """A relation by its ORM name; alone (or with exact, in, isnull) it compares the other row's key."""
-    return Relation(path, to, many, convert or _uuid)
+    """A relation by its ORM name; alone (or with exact, in, isnull) it compares the other row's key.
+
+    `only(orm prefix)` is a condition that the other row must meet to be seen at all, such as not being withdrawn.
+    """
+    return Relation(path, to, many, convert or as_uuid, only)
+
+
+def not_withdrawn(prefix: str) -> Q:
+    """For `only`: withdrawn rows are gone from every answer."""
+    return Q(**{f"{prefix}withdrawn_at__isnull": True})
 
 
 def apply_query(
@@ -223,6 +267,14 @@ def _rows(queryset: QuerySet[Any], conditions: Iterable[_Condition]) -> QuerySet
 
 
 def _condition(at: int, term: Term, fields: QueryFields) -> _Condition:
+    """The condition of a term, on rows that may be seen."""
+    seen: list[Q] = []
+    condition = _walk(at, term, fields, seen)
+    condition.q = reduce(and_, seen, condition.q)
+    return condition
+
+
+def _walk(at: int, term: Term, fields: QueryFields, seen: list[Q]) -> _Condition:
     """Walk the path through the declaration, then read the lookup and the value."""
     words = term.path.split("__")
     prefix, many, here = "", False, fields
@@ -233,6 +285,8 @@ def _condition(at: int, term: Term, fields: QueryFields) -> _Condition:
         rest = words[depth + 1 :]
         if isinstance(declared, Relation):
             many |= declared.many
+            if declared.only is not None:
+                seen.append(declared.only(f"{prefix}{declared.path}__"))
             if not rest or (len(rest) == 1 and rest[0] in EQUALITY and rest[0] not in declared.fields.fields):
                 column = Column(declared.path, declared.convert, EQUALITY)
                 return _compare(at, term, prefix, column, rest, many)
@@ -261,12 +315,12 @@ def _compare(at: int, term: Term, prefix: str, column: Column, rest: list[str], 
     path, convert, lookups, aliases = prefix + column.path, column.convert, column.lookups, {}
     if rest and column.dates and rest[0] in {"date", *DATE_PARTS}:
         aliases[f"asked_{at}"] = column.dates(path)
-        path, convert, lookups = f"asked_{at}", _day, ORDER
+        path, convert, lookups = f"asked_{at}", as_day, ORDER
         if rest[0] in DATE_PARTS:
-            path, convert = f"{path}__{rest[0]}", _number
+            path, convert = f"{path}__{rest[0]}", as_number
         rest = rest[1:]
-        if convert is _day and rest and rest[0] in DATE_PARTS:
-            path, convert, rest = f"{path}__{rest[0]}", _number, rest[1:]
+        if convert is as_day and rest and rest[0] in DATE_PARTS:
+            path, convert, rest = f"{path}__{rest[0]}", as_number, rest[1:]
     lookup = "__".join(rest) or "exact"
     if lookup not in lookups:
         raise Refused(f"{term.path!r}: " + _unknown(lookup, lookups, "lookup"))
@@ -286,11 +340,11 @@ def _json(at: int, term: Term, path: str, rest: list[str], many: bool) -> _Condi
             raise Refused(str(error)) from None
         expression = KeyTransform(key, expression)
     if not rest and lookup == "isnull":
-        return _Condition(Q(**{f"{path}__isnull": _value(term, "isnull", _any)}), term.excludes, many)
+        return _Condition(Q(**{f"{path}__isnull": _value(term, "isnull", as_guessed)}), term.excludes, many)
     name = f"asked_{at}"
     if not rest and lookup == "exact" and term.value in ("None", "null"):
         return _Condition(Q(**{f"{path}__isnull": True}), term.excludes, many)
-    convert = _string if lookup in TEXT - EQUALITY or lookup == "has_key" else _any
+    convert = as_text if lookup in TEXT - EQUALITY or lookup == "has_key" else as_guessed
     value = _value(term, lookup, convert)
     return _Condition(Q(**{f"{name}__{lookup}": value}), term.excludes, many, {name: expression})
 
@@ -332,68 +386,3 @@ def _unknown(word: str, allowed: Iterable[str], what: str) -> str:
     near = get_close_matches(word, names, n=3, cutoff=0.5)
     hint = f"nearest: {', '.join(near)}" if near else f"allowed: {', '.join(names[:40])}"
     return f"{word[:80]!r} is not a {what} that can be asked for; {hint}"
-
-
-def qc_value(value: Scalar) -> int:
-    """A QC name or number."""
-    return int(QC.parse(value))
-
-
-def truth(value: Any) -> bool:
-    """True and False as clients write them. Raises Refused."""
-    word = str(value).strip().lower()
-    if word in {"true", "1"}:
-        return True
-    if word in {"false", "0"}:
-        return False
-    raise Refused(f"{str(value)[:80]!r} is neither True nor False")
-
-
-def _text(value: Scalar) -> str:
-    return str(value)
-
-
-def _string(value: Scalar) -> str:
-    return str(value)
-
-
-def _any(value: Scalar) -> Scalar:
-    return guess(value) if isinstance(value, str) else value
-
-
-def _uuid(value: Scalar) -> uuid.UUID:
-    try:
-        return uuid.UUID(str(value).strip())
-    except ValueError:
-        raise Refused(f"{str(value)[:80]!r} is not a UUID") from None
-
-
-def _number(value: Scalar) -> int | float:
-    if isinstance(value, str):
-        value = guess(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise Refused(f"{str(value)[:80]!r} is not a number")
-    return value
-
-
-def _moment(value: Scalar) -> datetime:
-    try:
-        return datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        raise Refused(f"{str(value)[:80]!r} is not a time such as 2024-03-01T10:00:00") from None
-
-
-def _wall(value: Scalar) -> datetime:
-    return _moment(value).replace(tzinfo=None)
-
-
-def _instant(value: Scalar) -> datetime:
-    moment = _moment(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=server_zone())
-
-
-def _day(value: Scalar) -> date:
-    try:
-        return date.fromisoformat(str(value).strip()[:10])
-    except ValueError:
-        raise Refused(f"{str(value)[:80]!r} is not a date such as 2024-03-01") from None
