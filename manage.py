@@ -9,8 +9,13 @@ def main() -> None:
     """Run the command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alyx.settings")
     from alyx.runtime import ensure_database
+    from alyx.runtime.launcher import NoLauncher
+    from alyx.runtime.postgres import PostgresFailed
 
-    ensure_database()
+    try:
+        ensure_database()
+    except (NoLauncher, PostgresFailed) as error:
+        sys.exit(f"alyx: {error}")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -3,6 +3,7 @@
 import os
 
 import dj_database_url
+import pytest
 from django.conf import settings as django_settings
 from django.conf import settings as project
 from django.db import connections
@@ -21,6 +22,11 @@ def use_database() -> None:
     found = dj_database_url.parse(os.environ["DATABASE_URL"])
     options = {**settings["OPTIONS"], **found.pop("OPTIONS", {}), "options": ALLOW_TRUNCATE}
     settings.update({**found, "OPTIONS": options})
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One more mark."""
+    config.addinivalue_line("markers", "embedded: tries the embedded servers themselves")
 
 
 use_database()

@@ -19,8 +19,8 @@ from tests.servers import Missing, browser, debian_postgres, install, redis_serv
 
 STATE = ROOT / "var" / "test"
 PARALLEL = ("-n", "2", "--dist", "loadfile")
-INTEGRATION = "not model and not browser"
-"""What is run again on the servers: not what needs no database, and not what only looks at pages."""
+INTEGRATION = "not model and not browser and not embedded"
+"""What is run again on the servers: not what needs no server, looks at pages, or tries the embedded ones."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """As whom PostgreSQL runs: it refuses root, and an instance of root's may live where nobody else can enter."""
 
 import os
+import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -17,27 +18,36 @@ class NoLauncher(RuntimeError):
 def launcher(cluster: Path, postgres: Path) -> tuple[str, ...]:
     """The command prefix that runs `postgres` as somebody who is not root and owns the folder `cluster`.
 
-    An ordinary user needs none. Root uses a user namespace (nothing changes its owner and private folders stay
-    private), or else becomes `nobody`, to whom the cluster's files are then given.
+    An ordinary user needs none, except one without a name (a container's `--user 1234`): initdb wants to look it up.
+    Root uses a user namespace (nothing changes its owner and private folders stay private), or else becomes `nobody`,
+    to whom the cluster's files are then given.
 
     Raises:
         NoLauncher: none of the ways works here.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return ()
     for prefix in candidates(cluster):
         if _works(prefix, cluster, postgres):
             return prefix
     raise NoLauncher(
-        "PostgreSQL cannot run as root, and neither `unshare --user` nor `setpriv` (Debian package util-linux) can give "
-        f"it another user who may enter {cluster}. Run as an ordinary user, choose another ALYX_VAR, or set DATABASE_URL."
+        "PostgreSQL cannot run as root or as a user without a name, and neither `unshare --user` nor `setpriv` (Debian "
+        f"package util-linux) can give it another user who may enter {cluster}. Run as an ordinary user, choose another "
+        "ALYX_VAR, or set DATABASE_URL."
     )
 
 
 def candidates(cluster: Path) -> Iterator[tuple[str, ...]]:
-    """The prefixes worth trying for root, best first. Asking for the second one gives `cluster` to nobody."""
-    if cluster.stat().st_uid == 0:
-        yield ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+    """The prefixes worth trying, best first. Root asking for the second one gives `cluster` to nobody."""
+    if cluster.stat().st_uid == os.geteuid():
+        yield (
+            "unshare",
+            "--user",
+            f"--map-user={NOBODY}",
+            f"--map-group={NOBODY}",
+        )  # a number every Debian has a name for
+    if os.geteuid() != 0:
+        return
     give(cluster, NOBODY)
     yield _SETPRIV
     for power in ("dac_read_search", "dac_override"):  # only to pass through folders that only root may enter
@@ -50,6 +60,14 @@ def give(folder: Path, uid: int) -> None:
         return
     for path in [*folder.rglob("*"), folder]:
         os.chown(path, uid, uid, follow_symlinks=False)
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _works(prefix: Sequence[str], cluster: Path, postgres: Path) -> bool:

@@ -11,6 +11,8 @@ from kombu import Connection
 
 from alyx.runtime.instance import Instance
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.fixture
 def channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:

@@ -9,6 +9,8 @@ import pytest
 from alyx.core.audit import request_id
 from alyx.runtime import logs
 
+pytestmark = pytest.mark.embedded
+
 
 def record(message: str, *args: Any, **extra: Any) -> logging.LogRecord:
     return logging.getLogger("somewhere").makeRecord(

@@ -16,6 +16,8 @@ from alyx.runtime import launcher
 from alyx.runtime.instance import ROOT
 from alyx.runtime.postgres import Postgres, PostgresFailed
 
+pytestmark = pytest.mark.embedded
+
 USER = """
 import sys
 from alyx.runtime import ensure_database

@@ -18,7 +18,7 @@ import pytest
 from alyx.runtime.instance import ROOT
 from demo.served import Served, free_port
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.embedded]
 PATIENCE_S = 60.0
 
 
