@@ -1,100 +1,54 @@
 """What our admin pages share: quick lists, autocomplete instead of endless drop-downs, no deleting, services and their errors."""
 
-from datetime import datetime
-from typing import Any
-from urllib.parse import urlencode
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from urllib.parse import urlencode, urlsplit
 
+from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
-from django.contrib.admin.widgets import AdminTextareaWidget
+from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminURLFieldWidget
+from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.forms import CharField, TextInput
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
+from django.urls import URLPattern, path
 from pghistory.models import Events
 
-from alyx.core import clock
-from alyx.core.audit import acting
+from alyx.core.admin_forms import REASON, PageForm, ReasonForm, form_after_refusal
+from alyx.core.admin_shown import page_of
+from alyx.core.audit import because
 from alyx.core.errors import DomainError
-from alyx.core.status import SHAPES, Status
 
 REMEMBERED = "remembered_filters"
 UNTOLD = {"updated_at"}
 """Columns whose change is no news."""
-
-
-class ReasonForm(ActionForm):
-    """Actions that change rows ask why; the reason goes to the audit."""
-
-    reason = CharField(
-        required=False, max_length=500, widget=TextInput(attrs={"placeholder": "why (kept in the history)"})
-    )
-
-
-def badge(status: Status, word: str, hint: str = "") -> SafeString:
-    """The word with its shape and colour; the hint shows on hover."""
-    return format_html(
-        '<span class="status {}" title="{}"><i aria-hidden="true">{}</i> {}</span>',
-        status.value,
-        hint,
-        SHAPES[status],
-        word,
-    )
-
-
-def ago(at: datetime | None) -> SafeString | str:
-    """ "2 h ago" with the exact time on hover."""
-    if at is None:
-        return "–"
-    return format_html(
-        '<time datetime="{}" title="{} UTC">{} ago</time>',
-        at.isoformat(),
-        f"{at:%Y-%m-%d %H:%M:%S}",
-        timesince(at, clock.now()).split(",")[0],
-    )
-
-
-def megabytes(size: int | None) -> str:
-    """A size for people."""
-    if size is None:
-        return "–"
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def link(obj: models.Model | None, text: str | None = None) -> SafeString | str:
-    """A link to the admin page of a record."""
-    if obj is None:
-        return "–"
-    meta = obj._meta
-    return format_html(
-        '<a href="{}">{}</a>',
-        reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk]),
-        text or str(obj),
-    )
+HISTORY_SHOWN = 500
 
 
 class Page(admin.ModelAdmin[Any]):
     """Base of our admin pages.
 
-    Only superusers write, unless `may_write` says more (`alyx.labs.admin.LabPage` knows the roles).
+    Only superusers write, unless `may_write` says more (`alyx.labs.admin.LabPage` knows the roles). A page whose rows
+    have a service gives them to it in `write`. `page_actions` are actions that have a button on the record's page too.
     """
 
     writable = True
+    form: Any = PageForm
+    wire: ClassVar[Mapping[str, str]] = {}
+    """Our column → the word of the services for it, where they differ."""
+    page_actions: ClassVar[Mapping[str, str]] = {}
+    """Name of the action → the verb on its button."""
     list_per_page = 100
     show_full_result_count = False
     save_on_top = False
     actions_on_bottom = False
     view_on_site = False
-    formfield_overrides = {models.TextField: {"widget": AdminTextareaWidget(attrs={"rows": 4})}}
+    action_form = ReasonForm
+    formfield_overrides = {
+        models.TextField: {"widget": AdminTextareaWidget(attrs={"rows": 4})},
+        models.URLField: {"widget": AdminURLFieldWidget, "assume_scheme": "https"},
+    }
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
         """Every relation to a model with a searchable page: no drop-down grows without bound."""
@@ -138,35 +92,41 @@ class Page(admin.ModelAdmin[Any]):
         """Nothing is deleted here; what can be withdrawn has an action for it."""
         return False
 
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """For actions with `permissions=["act"]`: whoever may write somewhere; the service decides row by row."""
+        return self.may_write(request)
+
     # Lists remember their filters.
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Come back to a list and find it as you left it; "clear" forgets."""
-        key = f"{self.opts.app_label}.{self.opts.model_name}"
-        remembered = request.session.get(REMEMBERED, {})
-        if request.method == "GET":
-            query = {
-                name: value for name, value in request.GET.items() if name not in {"p", "e", "_popup", "_to_field"}
-            }
-            if (
-                not request.GET
-                and key in remembered
-                and request.headers.get("Sec-Fetch-Dest", "document") == "document"
-            ):
-                return HttpResponseRedirect(f"{request.path}?{urlencode(remembered[key])}")
-            if "clear" in query:
-                request.session[REMEMBERED] = {name: value for name, value in remembered.items() if name != key}
-                return HttpResponseRedirect(request.path)
-            if query and remembered.get(key) != query:
-                request.session[REMEMBERED] = {**remembered, key: query}
+        """Come back to a list and find it as you left it; a link without filters on the list itself forgets them."""
+        if request.method == "GET" and (elsewhere := self._remembered(request)):
+            return HttpResponseRedirect(elsewhere)
         title = str(self.opts.verbose_name_plural).capitalize()
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def _remembered(self, request: HttpRequest) -> str | None:
+        """Where to go instead, when the list was left with filters."""
+        key, left = f"{self.opts.app_label}.{self.opts.model_name}", request.session.get(REMEMBERED, {})
+        if "_popup" in request.GET:
+            return None
+        query = {name: value for name, value in request.GET.lists() if name not in {"p", "e"} and any(value)}
+        if not request.GET and key in left and urlsplit(request.headers.get("Referer", "")).path != request.path:
+            return f"{request.path}?{urlencode(left[key], doseq=True)}"
+        if left.get(key, {}) != query:
+            others = {name: value for name, value in left.items() if name != key}
+            request.session[REMEMBERED] = {**others, key: query} if query else others
+        return None
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Every change of the record, from the audit: when, who, by which path, why, and each value before and after."""
         record = self.get_object(request, object_id)
         if record is None:
             raise Http404
+        if not self.has_view_permission(request, record):
+            raise PermissionDenied
         changes = [
             {
                 "at": event.pgh_created_at,
@@ -174,12 +134,58 @@ class Page(admin.ModelAdmin[Any]):
                 "diff": [(name, *values) for name, values in (event.pgh_diff or {}).items() if name not in UNTOLD],
                 "context": event.pgh_context or {},
             }
-            for event in Events.objects.tracks(record).order_by("-pgh_created_at", "-pgh_id")[:500]
+            for event in Events.objects.tracks(record).order_by("-pgh_created_at", "-pgh_id")[:HISTORY_SHOWN]
         ]
-        context = {**self.admin_site.each_context(request), "title": f"History of {record}", "changes": changes, "opts": self.opts}
-        return TemplateResponse(request, "admin/history_page.html", {**context, "object": record, **(extra_context or {})})
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {record}",
+            "changes": changes,
+            "opts": self.opts,
+            "object": record,
+        }
+        return TemplateResponse(request, "admin/history_page.html", {**context, **(extra_context or {})})
 
     # Writes go through services; what they refuse is said on the page.
+
+    def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Any:
+        """Give what was said (the service's words → values; of a change only what changed) to a service.
+
+        Returns the stored row, or None where a plain save is all there is to it. Raises DomainError.
+        """
+        return None
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """By the service, where there is one."""
+        stored = self.write(actor=request.user, row=obj, said=self._said(form, change), change=change)
+        if stored is None:
+            super().save_model(request, obj, form, change)
+        else:
+            obj.pk = stored.pk
+            obj.refresh_from_db()
+
+    def _said(self, form: Any, change: bool) -> dict[str, Any]:
+        names = form.changed_data if change else list(form.cleaned_data)
+        return {self.wire.get(name, name): form.cleaned_data[name] for name in names if name != REASON}
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """After a refusal, with what was refused."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        refused: DomainError | None = getattr(request, "refused", None)
+        if refused is None or not issubclass(form, PageForm):
+            return form
+        return form_after_refusal(form, refused, {word: name for name, word in self.wire.items()})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """With "why" last, where something can be changed."""
+        shown: list[Any] = [
+            (title, {**options, "fields": [field for field in options["fields"] if field != REASON]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+        allowed = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
+        editable = set(flatten_fieldsets(shown)) - set(self.get_readonly_fields(request, obj))
+        if allowed and editable and issubclass(self.form, PageForm):
+            shown.append((None, {"fields": [REASON]}))
+        return shown
 
     def changeform_view(
         self,
@@ -188,18 +194,58 @@ class Page(admin.ModelAdmin[Any]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """A refused change is a message beside the form, and nothing is half saved."""
+        """A refused change is said beside the field, what was typed stays, and nothing is half saved."""
         try:
-            with transaction.atomic():
+            with transaction.atomic(), because(request.POST.get(REASON, "").strip()):
                 return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as error:
-            self.message_user(request, error.detail, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
+        except DomainError as refused:
+            if not issubclass(self.form, PageForm):
+                self.message_user(request, refused.detail, messages.ERROR)
+                return HttpResponseRedirect(request.get_full_path())
+            setattr(request, "refused", refused)  # noqa: B010  (mypy: a request has no such attribute)
+            return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def each(self, request: HttpRequest, rows: Any, act: Any, done: str) -> None:
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """With the buttons of the record."""
+        context["page_actions"] = self.buttons(request, obj) if obj is not None else {}
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    # Actions, on the list for many rows and on the page for one.
+
+    def buttons(self, request: HttpRequest, obj: Any) -> Mapping[str, str]:
+        """Which of `page_actions` fit this record now."""
+        return self.page_actions if self.has_act_permission(request) else {}
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address of the buttons."""
+        act = self.admin_site.admin_view(self.act_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
+        return [path("<path:object_id>/do/<slug:action>/", act, name=name), *super().get_urls()]
+
+    def act_view(self, request: HttpRequest, object_id: str, action: str) -> HttpResponse:
+        """`POST …/do/<action>/`: one of `page_actions` on one record; back to its page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        record = self.get_object(request, object_id)
+        if record is None or action not in self.page_actions:
+            raise Http404
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        getattr(self, action)(request, self.get_queryset(request).filter(pk=record.pk))
+        return HttpResponseRedirect(page_of(record))
+
+    def each(self, request: HttpRequest, rows: Any, act: Callable[[Any], None], done: str) -> None:
         """Run an action row by row, each atomic, saying at the end how many were done and what was refused."""
         count = 0
-        with acting(actor=request.user, path=f"admin {self.opts.model_name}", reason=request.POST.get("reason", "")):
+        with because(request.POST.get(REASON, "").strip()):
             for row in rows:
                 try:
                     with transaction.atomic():
@@ -215,6 +261,7 @@ class ReadOnlyPage(Page):
     """A page to look at; its rows are written by services only."""
 
     writable = False
+    form = forms.ModelForm
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody writes here."""

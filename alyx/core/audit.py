@@ -84,6 +84,16 @@ def acting(*, actor: Any = None, path: str, reason: str = "", **facts: Any) -> I
         yield
 
 
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Add why to the context that is open."""
+    if not reason:
+        yield
+        return
+    with pghistory.context(reason=reason[:500]):
+        yield
+
+
 _CLEAN = re.compile(r"[^A-Za-z0-9._-]")
 
 

@@ -1,25 +1,49 @@
 """People, labs, memberships, locations, projects, tokens."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from alyx.core.admin_pages import Page, ago
-from alyx.core.clock import AlyxNow
+from alyx.core.admin_pages import Page
+from alyx.core.admin_shown import ago
 from alyx.core.errors import Forbidden
+from alyx.labs import inbox, services
+from alyx.labs.admin_login import BoundedLogin
 from alyx.labs.models import MANAGING_ROLES, WRITING_ROLES, Lab, Location, Membership, Project, Role, Token, User
 from alyx.labs.permissions import may
+from alyx.labs.tokens import revoke_token
 
 admin.site.unregister(Group)
+admin.site.login_form = BoundedLogin
 admin.site.site_header = "Lab notebook and data registry"
 admin.site.site_title = "Notebook"
 admin.site.index_title = "What is there"
 admin.site.enable_nav_sidebar = False
 admin.site.site_url = None
+
+
+def roles_of(request: HttpRequest) -> dict[UUID, str] | None:
+    """The user's role in each of their labs, asked for once per request; None: a superuser, who may do everything."""
+    user: Any = request.user
+    if user.is_superuser:
+        return None
+    known: dict[UUID, str] | None = getattr(request, "roles_in_labs", None)
+    if known is None:
+        known = dict(Membership.objects.filter(user=user).values_list("lab_id", "role"))
+        setattr(request, "roles_in_labs", known)  # noqa: B010  (mypy: a request has no such attribute)
+    return known
+
+
+def names(rows: Iterable[Any], column: str = "name") -> list[str]:
+    """The services' words for these rows."""
+    return [getattr(row, column) for row in rows]
 
 
 class LabPage(Page):
@@ -29,14 +53,18 @@ class LabPage(Page):
     writing_roles: tuple[Role, ...] = WRITING_ROLES
 
     def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
-        """By the roles of the lab concerned."""
-        if obj is None:
-            user: Any = request.user
-            return bool(user.is_superuser) or Membership.objects.filter(user=user, role__in=self.writing_roles).exists()
+        """By the roles of the lab concerned; asked for once per page."""
+        roles = roles_of(request)
+        if roles is None:
+            return True
+        if obj is None or not self.lab_path:
+            return any(role in self.writing_roles for role in roles.values())
         lab = obj
-        for step in self.lab_path.split(".") if self.lab_path else []:
+        for step in self.lab_path.split("."):
             lab = getattr(lab, step, None)
-        return may(request.user, lab.pk if isinstance(lab, Lab) else None, self.writing_roles)
+        if not isinstance(lab, Lab):
+            return any(role in MANAGING_ROLES for role in roles.values())
+        return roles.get(lab.pk) in self.writing_roles
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A row is not moved into a lab where the user has no say."""
@@ -77,9 +105,26 @@ class LabAdmin(LabPage):
         ("From clients", {"fields": ["json"], "classes": ["collapse"]}),
     ]
 
+    def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The head of this lab."""
+        roles = roles_of(request)
+        if roles is None or obj is None:
+            return super().may_write(request)
+        return roles.get(obj.pk) in self.writing_roles
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Superusers found labs."""
         return bool(request.user.is_superuser)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """A lab keeps its name: it is part of the paths of its data."""
+        return ["name"] if obj else []
+
+    def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Lab:
+        """Its columns; members are the inline's."""
+        if change:
+            return services.change_lab(actor=actor, lab=row, changes=said)
+        return services.create_lab(actor=actor, values=said)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With its counts."""
@@ -102,8 +147,10 @@ class LabAdmin(LabPage):
 
 
 @admin.register(User)
-class UserPage(UserAdmin[User]):
+class UserPage(Page, UserAdmin[User]):
     """People and service accounts. Superusers only: who may log in is not a lab's affair."""
+
+    form: Any = UserChangeForm
 
     list_display = ["username", "first_name", "last_name", "in_labs", "is_staff", "is_active", "seen"]
     list_filter = ["is_active", "is_staff", "labs"]
@@ -130,13 +177,15 @@ class UserPage(UserAdmin[User]):
         """When they last came in by the browser."""
         return ago(user.last_login)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """People are deactivated: their records keep their name."""
-        return False
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Colleagues see who somebody is, not their address nor how they log in."""
+        if request.user.is_superuser:
+            return super().get_fieldsets(request, obj)
+        return [(None, {"fields": ["username", "first_name", "last_name", "in_labs", "is_active"]})]
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Staff may look people up (autocomplete needs it)."""
-        return bool(request.user.is_staff)
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """What is worked out, and what services set."""
+        return ["in_labs", "last_login", "date_joined"]
 
 
 @admin.register(Location)
@@ -148,6 +197,14 @@ class LocationAdmin(LabPage):
     list_filter = ["lab"]
     search_fields = ["name"]
 
+    def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Location | None:
+        """A change is the service's; a new one is a plain row."""
+        if not change:
+            return None
+        if "lab" in said:
+            said["lab"] = said["lab"].name if said["lab"] else None
+        return services.change_location(actor=actor, location=row, changes=said)
+
 
 @admin.register(Project)
 class ProjectAdmin(LabPage):
@@ -157,9 +214,13 @@ class ProjectAdmin(LabPage):
     list_display = ["name", "description"]
     search_fields = ["name", "description"]
 
-    def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Anybody who writes anywhere."""
-        return super().may_write(request)
+    def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Project:
+        """By name of its people."""
+        if "users" in said:
+            said["users"] = names(said["users"], "username")
+        if change:
+            return services.change_project(actor=actor, project=row, changes=said)
+        return services.create_project(actor=actor, values=said)
 
 
 @admin.register(Token)
@@ -172,6 +233,7 @@ class TokenAdmin(Page):
     search_fields = ["user__username", "label"]
     fields = ["user", "label"]
     actions = ["revoke"]
+    page_actions: ClassVar[dict[str, str]] = {"revoke": "Revoke"}
 
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         """Show the key of a new token."""
@@ -193,11 +255,11 @@ class TokenAdmin(Page):
         """Not revoked."""
         return token.revoked_at is None
 
-    @admin.action(description="Revoke: clients with this token must log in again")
+    @admin.action(description="Revoke: clients with this token must log in again", permissions=["act"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[Token]) -> None:
         """Revoke."""
-        count = tokens.filter(revoked_at__isnull=True).update(revoked_at=AlyxNow())
-        self.message_user(request, f"{count} tokens revoked", messages.SUCCESS)
+        live = tokens.filter(revoked_at__isnull=True).select_related("user")
+        self.each(request, live, lambda token: revoke_token(actor=request.user, token=token), "tokens revoked")
 
 
-__all__ = ["MANAGING_ROLES", "LabPage"]
+__all__ = ["MANAGING_ROLES", "LabPage", "inbox", "names", "roles_of"]

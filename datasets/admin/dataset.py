@@ -1,16 +1,20 @@
 """The dataset's page: every copy with its state, evidence and last proof."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
-from alyx.core.admin_pages import Page, ReasonForm, ago, badge, link, megabytes
+from alyx.core.admin_pages import ReadOnlyPage
+from alyx.core.admin_shown import ago, badge, link, megabytes
+from alyx.labs.admin import roles_of
+from alyx.labs.permissions import WRITING_ROLES
 from datasets.admin.file_record import copy_badge
 from datasets.models import Dataset, FileRecord
 from datasets.rules.copies import HIDDEN, CopyState
 from datasets.rules.standing import COPY_MEANING, dataset_standing
+from datasets.services.looks import ask_for_looks
 
 EVIDENCE = {
     0: "somebody said so",
@@ -22,16 +26,16 @@ EVIDENCE = {
 
 
 @admin.register(Dataset)
-class DatasetPage(Page):
+class DatasetPage(ReadOnlyPage):
     """Datasets and where their copies are."""
 
     list_display = ["path", "session_link", "dataset_type", "size", "content_version", "standing", "registered"]
-    list_select_related = ["session__subject", "revision", "dataset_type"]
     list_filter = ["session__lab", "hash_state", "tags", "data_format"]
     search_fields = ["=id", "=md5", "=sha256", "name__startswith", "=session__id"]
     search_help_text = "dataset id, digest, session id, or the beginning of a file name"
     change_form_template = "admin/dataset_page.html"
-    action_form = ReasonForm
+    actions = ["verify"]
+    page_actions: ClassVar[dict[str, str]] = {"verify": "Verify all copies now"}
     readonly_fields = [
         "path",
         "session_link",
@@ -68,9 +72,23 @@ class DatasetPage(Page):
         """Files are registered by clients."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Looked at here; changed by registration."""
-        return False
+    def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Members who write somewhere may ask for a look; the service asks for the lab of each dataset."""
+        roles = roles_of(request)
+        return roles is None or any(role in WRITING_ROLES for role in roles.values())
+
+    @admin.action(description="Verify: read the copies back now", permissions=["act"])
+    def verify(self, request: HttpRequest, datasets: QuerySet[Any]) -> None:
+        """Queue a look at every copy."""
+        asked: list[int] = []
+        self.each(
+            request,
+            datasets,
+            lambda dataset: asked.append(ask_for_looks(actor=request.user, dataset=dataset)),
+            "asked for: what is found shows here within some minutes",
+        )
+        if asked and not any(asked):
+            self.message_user(request, "No copy is there to be read.", messages.WARNING)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those not withdrawn, with their copies in one query."""
@@ -79,6 +97,7 @@ class DatasetPage(Page):
             super()
             .get_queryset(request)
             .filter(withdrawn_at__isnull=True)
+            .select_related("session__subject", "revision", "dataset_type", "data_format", "created_by")
             .prefetch_related(Prefetch("file_records", queryset=copies))
         )
 

@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from alyx.core.admin_pages import ReadOnlyPage, ago, badge, link, megabytes
+from alyx.core.admin_pages import ReadOnlyPage
+from alyx.core.admin_shown import ago, badge, link, megabytes
 from datasets.models import FileRecord
 from datasets.rules.copies import CopyState
 from datasets.rules.standing import COPY_MEANING

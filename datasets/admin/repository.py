@@ -6,12 +6,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from alyx.core.admin_pages import badge
+from alyx.core.admin_shown import badge
 from alyx.core.status import Status
-from alyx.labs.admin import LabPage
+from alyx.labs.admin import LabPage, roles_of
 from alyx.labs.models import MANAGING_ROLES
-from alyx.labs.permissions import may
 from datasets.models import Repository, RepositoryState
+from datasets.services.repositories import change_repository, create_repository
 
 STATE_STATUS = {
     RepositoryState.ACTIVE: Status.FINE,
@@ -60,14 +60,18 @@ class RepositoryPage(LabPage):
 
     def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
         """Managers of all its labs."""
-        if obj is None or request.user.is_superuser:
+        roles = roles_of(request)
+        if roles is None or obj is None:
             return super().may_write(request)
-        labs = list(obj.labs.values_list("pk", flat=True)) if obj.pk else []
-        return bool(labs) and all(may(request.user, lab, MANAGING_ROLES) for lab in labs)
+        labs = [lab.pk for lab in obj.labs.all()] if obj.pk else []
+        return bool(labs) and all(roles.get(lab) in self.writing_roles for lab in labs)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Rights were checked against the labs it had before."""
-        obj.save()
+    def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Repository:
+        """The labs of a changed one are set with the form: they are the superusers'."""
+        if change:
+            said.pop("labs", None)
+            return change_repository(actor=actor, repository=row, changes=said)
+        return create_repository(actor=actor, **said)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Superusers found repositories: a root is a path on a server."""
@@ -75,7 +79,10 @@ class RepositoryPage(LabPage):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """The canary is written by the engine; the root by superusers."""
-        return ["canary"] if request.user.is_superuser else ["canary", "root", "kind", "role", "labs"]
+        fixed = ["canary", "name"] if obj else ["canary"]
+        if request.user.is_superuser:
+            return fixed
+        return [*fixed, "root", "kind", "role", "labs", "uuid_in_names", "case_sensitive"]
 
     @admin.display(description="state", ordering="state")
     def standing(self, repository: Repository) -> Any:

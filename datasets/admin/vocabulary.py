@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from alyx.labs.admin import LabPage
 from datasets.models import DataFormat, DatasetType, Revision, Tag
+from datasets.services.vocabulary import add_word, change_word
 
 
 class VocabularyPage(LabPage):
@@ -15,9 +15,13 @@ class VocabularyPage(LabPage):
     search_fields = ["name"]
     list_display = ["name", "description"]
 
-    def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Anybody who writes anywhere."""
-        return super().may_write(request)
+    lab_path = ""
+
+    def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Any:
+        """By the services of words."""
+        if change:
+            return change_word(actor=actor, word=row, changes=said)
+        return add_word(actor=actor, model=self.model, values=said)
 
 
 @admin.register(DatasetType)

@@ -5,11 +5,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 
-from alyx.core.admin_pages import badge
+from alyx.core.admin_shown import badge
 from alyx.core.models import FlagState, ReviewFlag
 from alyx.core.status import Status
 from datasets.models import Repository, RepositoryState
+from transfers.admin.find import find
 from transfers.models import TransferItem
 from transfers.rules.lifecycle import ItemState
 
@@ -23,12 +25,29 @@ def needs() -> list[dict[str, Any]]:
     places = Repository.objects.exclude(state__in=healthy).count()
     listed = [
         (flags, Status.WARNING, "to review", "records a rule doubts", "/admin/core/reviewflag/"),
-        (stuck, Status.FAILED, "stuck", "copies that need a person", "/admin/transfers/transferitem/?state__exact=needs_human"),
-        (retrying, Status.WARNING, "retrying", "copies the night tries again", "/admin/transfers/transferitem/?state__exact=retry_wait"),
+        (
+            stuck,
+            Status.FAILED,
+            "stuck",
+            "copies that need a person",
+            "/admin/transfers/transferitem/?state__exact=needs_human",
+        ),
+        (
+            retrying,
+            Status.WARNING,
+            "retrying",
+            "copies the night tries again",
+            "/admin/transfers/transferitem/?state__exact=retry_wait",
+        ),
         (places, Status.CRITICAL, "blocked", "repositories the night cannot use", "/admin/datasets/repository/"),
     ]
     return [
-        {"count": count, "badge": badge(status if count else Status.FINE, word if count else "nothing"), "words": words, "url": url}
+        {
+            "count": count,
+            "badge": badge(status if count else Status.FINE, word if count else "nothing"),
+            "words": words,
+            "url": url,
+        }
         for count, status, word, words, url in listed
     ]
 
@@ -51,5 +70,16 @@ def _with_needs(index: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
     return home
 
 
+def _with_find(urls: Callable[[], list[Any]]) -> Callable[[], list[Any]]:
+    def find_view(request: HttpRequest) -> HttpResponse:
+        return find(request, admin.site.each_context(request))
+
+    def with_find() -> list[Any]:
+        return [path("find/", admin.site.admin_view(find_view), name="find"), *urls()]
+
+    return with_find
+
+
 admin.site.get_app_list = _ordered(admin.site.get_app_list)  # type: ignore[method-assign]
 admin.site.index = _with_needs(admin.site.index)  # type: ignore[method-assign,assignment]
+admin.site.get_urls = _with_find(admin.site.get_urls)  # type: ignore[method-assign]

@@ -1,17 +1,24 @@
 """Items: what is on its way, what is stuck and why."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from alyx.core.admin_pages import ReadOnlyPage, ReasonForm, ago, badge, link, megabytes
+from alyx.core.admin_forms import REASON
+from alyx.core.admin_pages import ReadOnlyPage
+from alyx.core.admin_shown import ago, badge, link, megabytes
+from alyx.labs.admin import roles_of
+from alyx.labs.permissions import MANAGING_ROLES
 from transfers.models import Event, TransferItem
 from transfers.rules.lifecycle import ItemState
 from transfers.rules.standing import ITEM_STATUS
+from transfers.services.reconsidering import cancel_item, retry_item
+
+WAITING = (ItemState.NEEDS_HUMAN, ItemState.RETRY_WAIT)
 
 
 @admin.register(TransferItem)
@@ -23,7 +30,8 @@ class TransferItemPage(ReadOnlyPage):
     list_select_related = ["destination"]
     list_filter = ["state", "last_error_code", "destination"]
     search_fields = ["=dataset__id", "=id", "dest_path_key__startswith"]
-    action_form = ReasonForm
+    actions = ["retry", "cancel"]
+    page_actions: ClassVar[dict[str, str]] = {"retry": "Try again now", "cancel": "Do not copy this"}
     fields = [
         ("dataset_link", "content_version"),
         ("source", "destination", "dest_path_key"),
@@ -33,6 +41,31 @@ class TransferItemPage(ReadOnlyPage):
         "history",
     ]
     readonly_fields = ["dataset_link", "standing", "size", "why", "history"]
+
+    def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Data managers and heads act; the service asks for the labs of the destination."""
+        roles = roles_of(request)
+        return roles is None or any(role in MANAGING_ROLES for role in roles.values())
+
+    def buttons(self, request: HttpRequest, obj: Any) -> Any:
+        """What fits its state."""
+        fits = {"retry": obj.state in WAITING, "cancel": obj.state in (*WAITING, ItemState.PLANNED)}
+        return {name: verb for name, verb in super().buttons(request, obj).items() if fits[name]}
+
+    @admin.action(description="Try again now: what was wrong is put right", permissions=["act"])
+    def retry(self, request: HttpRequest, items: QuerySet[Any]) -> None:
+        """Start again with a clean count."""
+        self.each(request, items, lambda item: retry_item(actor=request.user, item=item), "will be tried again")
+
+    @admin.action(description="Do not copy: give these up", permissions=["act"])
+    def cancel(self, request: HttpRequest, items: QuerySet[Any]) -> None:
+        """Give up, saying why."""
+        reason = request.POST.get(REASON, "").strip()
+        if not reason:
+            text = "Nothing was given up: say why in the box beside the button."
+            self.message_user(request, text, messages.ERROR)
+            return
+        self.each(request, items, lambda item: cancel_item(actor=request.user, item=item, reason=reason), "given up")
 
     @admin.display(description="file", ordering="dest_path_key")
     def file(self, item: TransferItem) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 
-from alyx.core.admin_pages import ReadOnlyPage, ago, badge, megabytes
+from alyx.core.admin_pages import ReadOnlyPage
+from alyx.core.admin_shown import ago, badge, megabytes
 from transfers.models import TransferJob
 from transfers.rules.lifecycle import JobState
 from transfers.rules.standing import JOB_STATUS
