@@ -4,8 +4,7 @@ import os
 
 import dj_database_url
 import pytest
-from django.conf import settings as django_settings
-from django.conf import settings as project
+from django.conf import settings
 from django.db import connections
 
 from alyx.celery import app
@@ -18,10 +17,21 @@ ALLOW_TRUNCATE = "-c alyx.allow_truncate=on"
 def use_database() -> None:
     """Point Django at the database: pytest-django has read the settings before any conftest could start one."""
     ensure_database()
-    settings = connections["default"].settings_dict
+    known = connections["default"].settings_dict
     found = dj_database_url.parse(os.environ["DATABASE_URL"])
-    options = {**settings["OPTIONS"], **found.pop("OPTIONS", {}), "options": ALLOW_TRUNCATE}
-    settings.update({**found, "OPTIONS": options})
+    options = {**known["OPTIONS"], **found.pop("OPTIONS", {}), "options": ALLOW_TRUNCATE}
+    known.update({**found, "OPTIONS": options})
+
+
+def use_test_settings() -> None:
+    """What differs from an instance, in the test process only; served instances and workers are as they will be."""
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns about a folder that is missing
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # nothing is collected here
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # a real one costs half a second a user
+    app.conf.update(broker_url="memory://")  # messages go nowhere
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,11 +40,4 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 use_database()
-django_settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns about a folder that is missing
-django_settings.STORAGES = {  # nothing is collected in the test process; served instances do, and have hashed names
-    **django_settings.STORAGES,
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}
-# Messages sent inside the test process go nowhere; served instances and workers have real brokers.
-app.conf.update(broker_url="memory://")
-project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one costs half a second a user
+use_test_settings()
