@@ -18,6 +18,7 @@ from datasets.api.pages import TextPages
 from datasets.api.query_fields import FILES
 from datasets.models import FileRecord
 from datasets.queries import files_json
+from datasets.rules.copies import HIDDEN
 from datasets.services.files import add_file, change_file, withdraw_file
 
 
@@ -25,8 +26,8 @@ class _Files(Endpoint):
     serializer_class = serializers.FileRecord
 
     def get_queryset(self) -> QuerySet[Any]:
-        """Those that clients see, newest first."""
-        rows: QuerySet[Any] = FileRecord.objects.shown().order_by("-created_at", "id")
+        """Those that clients see. A withdrawn dataset's are withdrawn, so the dataset need not be asked."""
+        rows: QuerySet[Any] = FileRecord.objects.exclude(state__in=sorted(HIDDEN)).order_by("id")
         return rows
 
     def record(self, row: Any) -> dict[str, Any]:
