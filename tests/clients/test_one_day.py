@@ -32,7 +32,7 @@ def status(refused: "pytest.ExceptionInfo[requests.HTTPError]") -> int:
 
 def test_every_registered_dataset_is_listed_once(day: Day, analyst: Any) -> None:
     assert analyst.list_datasets(day.eid) == sorted(day.arrays)
-    assert analyst.list_collections(day.eid) == ["alf", "alf/probe00"]
+    assert sorted(analyst.list_collections(day.eid)) == ["alf", "alf/probe00"]
     assert sorted(analyst.list_revisions(day.eid)) == ["", recordings.REVISION]
     assert analyst.list_datasets(day.eid, collection="alf/probe00") == [
         f"alf/probe00/spikes.{attribute}.npy" for attribute in ("amps", "clusters", "times")
