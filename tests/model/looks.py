@@ -97,8 +97,10 @@ def look(world: Registry, copy: Copy) -> Iterator[None]:
     conclude(world, copy, begun, seen, canary=canary, read_at=read_at)
 
 
-def looker(world: Registry, _me: Actor) -> Iterator[None]:
+def looker(world: Registry, me: Actor) -> Iterator[None]:
     """`transfers verify`, the second looks, the announced files and the claims at a destination: all the same look."""
     for copy in list(world.copies.values()):
         yield
+        me.looks_at = copy
         yield from look(world, copy)
+        me.looks_at = None

@@ -189,14 +189,22 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(
         first=st.none() | st.sampled_from([("aa", "bb"), ("d", "aa"), ("bb", "d")]),
-        checks=st.integers(1, 8),
+        checks=st.sampled_from([1, 2, 3, 4, 5, 5, 6, 6, 7, 8]),
         client=st.sampled_from(["", "patches", "puts and claims"]),
         data=BYTES,
         later=JUMPS,
+        others=st.sampled_from([NIGHT, ("sweeper", *NIGHT), ("looker",)]),
         wakes=STEPS,
     )
     def worker_sleeps_through_a_night(
-        self, first: tuple[str, str] | None, checks: int, client: str, data: str, later: timedelta, wakes: int
+        self,
+        first: tuple[str, str] | None,
+        checks: int,
+        client: str,
+        data: str,
+        later: timedelta,
+        others: tuple[str, ...],
+        wakes: int,
     ) -> None:
         """A worker is suspended between a check of its fence and the act that follows, others go on, it wakes.
 
@@ -220,10 +228,22 @@ class Protocol(RuleBasedStateMachine):
         elif client:
             self._register(1, data, Call(server_only=True), hashed=True, puts=False)
         world.now += later
-        self._finish(NIGHT if wakes % 2 else ("sweeper", *NIGHT))
+        self._finish(others)
         world.stats["woken"] += sleeper.frozen
         sleeper.frozen = False
         world.run(sleeper, wakes)
+
+    @rule(place=PLACES, data=BYTES, claimed=BYTES, puts=st.booleans(), steps=st.integers(1, 4))
+    def claims_during_a_look(self, place: str, data: str, claimed: str, puts: bool, steps: int) -> None:
+        """A claimed copy is being looked at when a client claims another version there, with or without the bytes."""
+        world, call = self.world, Call(repository=REPOS[place].id)
+        self._register(1, data, call, hashed=True, puts=True)
+        actor, copy = world.start("looker"), world.copies[1, place]
+        while actor.alive and actor.looks_at is not copy:
+            world.run(actor, 1)
+        world.run(actor, steps)
+        self._register(1, claimed, call, hashed=True, puts=puts)
+        world.run(actor, 1_000)
 
     def _finish(self, kinds: tuple[str, ...]) -> None:
         for kind in kinds:

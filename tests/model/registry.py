@@ -112,6 +112,7 @@ class Actor:
     frozen: bool = False
     checks: int = 0
     """How often it was told that its lease is its own."""
+    looks_at: Copy | None = None
     renames: tuple[str, int] | None = None
     """The (repository, dataset) whose name it is about to replace."""
 
