@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
+from alyx.core.errors import Conflict
 from alyx.core.flags import Doubt, raise_flags
 from datasets.models import ContentVersion, Dataset, FileRecord
 from datasets.rules.registration import Change, nowhere_to_look
@@ -40,13 +41,25 @@ class Registered:
     change: Change
 
 
-@transaction.atomic
 def register_files(*, actor: Any, call: RegisterCall) -> list[Registered]:
     """Register the files of a call; the answer is in their order.
 
     Raises Invalid (with `files`: a reason for each file that has one), Ambiguous (several labs have the session),
-    Forbidden (another lab's), DatasetProtected. Then nothing has changed.
+    Forbidden (another lab's), DatasetProtected, Conflict (files of another session took a path at the same moment).
+    Then nothing has changed.
     """
+    try:
+        return _register(actor=actor, call=call)
+    except IntegrityError as error:
+        if "one_copy_per_path" not in str(error):
+            raise
+        raise Conflict(
+            "files of another session were given one of these paths at the same moment; send this again"
+        ) from None
+
+
+@transaction.atomic
+def _register(*, actor: Any, call: RegisterCall) -> list[Registered]:
     owner = find_owner(actor=actor, call=call, lock=True)
     around = look_around(call=call, owner=owner)
     authorise_registration(actor=actor, call=call, owner=owner, around=around)

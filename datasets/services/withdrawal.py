@@ -24,6 +24,8 @@ from sessions.services import session as session_services
 def withdraw_dataset(*, actor: Any, dataset: Dataset) -> None:
     """`DELETE datasets/<id>`, with its copies; another revision becomes the default if it was that. Raises Forbidden,
     DatasetProtected."""
+    if dataset.session_id:  # first, as registrations do
+        list(Session.objects.filter(pk=dataset.session_id).select_for_update(no_key=True))
     dataset = locked(Dataset.objects.shown().select_related("session__lab"), dataset.pk)
     authorise_dataset(actor, dataset, act="withdraw datasets")
     refuse_protected([dataset], act="withdrawing")

@@ -108,6 +108,29 @@ def test_two_clients_with_different_bytes_leave_two_versions_and_one_truth() -> 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_two_sessions_racing_for_one_path_at_a_shared_server_leave_one_and_tell_the_other() -> None:
+    first, second = a_world("cortexlab", "KS014"), a_world("churchlandlab", "KS014")
+    first.server.labs.add(second.lab)
+    calls = [(world, world.body(FILES[0], name=first.server.name)) for world in (first, second)]
+    answers = at_once(*[lambda world=world, body=body: world.rest.post("register-file", body) for world, body in calls])
+    assert sorted(answer.status_code for answer in answers) in ([201, 400], [201, 409])
+    assert Dataset.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_withdrawing_and_registering_at_once_end_in_one_default() -> None:
+    world = a_world()
+    revised = world.register_one("alf/#r#/spikes.times.npy")
+    world.register_one("alf/spikes.times.npy", default=False)
+    body = world.body("alf/spikes.times.npy", "alf/#r#/spikes.times.npy")
+    answers = at_once(
+        lambda: world.rest.delete(f"datasets/{revised.pk}"), lambda: world.rest.post("register-file", body)
+    )
+    assert {answer.status_code for answer in answers} <= {201, 204}
+    assert Dataset.objects.shown().filter(is_default=True).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_clients_making_the_same_revision_for_two_sessions_both_succeed() -> None:
     first, second = a_world("cortexlab", "a"), a_world("churchlandlab", "b")
     calls = [(world, world.body("alf/#v1.0#/spikes.times.npy")) for world in (first, second)]

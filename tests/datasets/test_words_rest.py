@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from alyx.core.errors import Forbidden, Invalid
 from alyx.labs.models import Role
 from datasets.models import DatasetType, Repository, RepositoryRole, Tag
+from datasets.services.repositories import create_repository
 from tests.datasets.world import World, a_world
 from tests.factories.people import a_member, a_superuser, a_user
 from tests.factories.rest import Rest
@@ -158,6 +160,24 @@ def test_where_a_repository_lies_cannot_be_said_over_rest(world: World) -> None:
     assert answer.status_code == 200
     assert Repository.objects.get(pk=world.server.pk).root == before
     assert "root" not in answer.json()
+
+
+def test_only_superusers_say_where_a_repository_lies(world: World) -> None:
+    head = a_member(world.lab, Role.HEAD)
+    with pytest.raises(Forbidden):
+        create_repository(actor=head, name="mine", labs=[world.lab], root="/etc")
+    boss = a_superuser()
+    made = create_repository(actor=boss, name="central2", role="central", labs=[world.lab], root="/srv/data/central2")
+    assert (made.root, made.uuid_in_names, [lab.name for lab in made.labs.all()]) == (
+        "/srv/data/central2",
+        True,
+        ["cortexlab"],
+    )
+    for root in ("relative/path", "/srv/data/central2"):
+        with pytest.raises(Invalid):
+            create_repository(actor=boss, name="central3", root=root)
+    with pytest.raises(Forbidden):
+        create_repository(actor=head, name="theirs", labs=[a_world("churchlandlab", "x").lab])
 
 
 def test_what_a_repository_is_for_and_its_name_stay(world: World) -> None:
