@@ -89,6 +89,15 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "max_size": int(os.environ.get("ALYX_POOL", "16")),
     "timeout": 10,  # seconds a request waits for a connection before it is a 500
 }
+# Counters of requests are each process's own; attempts to log in are counted for all processes of this machine together.
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "logins": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": INSTANCE.path("logins"),
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "labs.User"

@@ -31,6 +31,7 @@ def use_test_settings() -> None:
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.MD5PasswordHasher"
     ]  # a real one costs half a second a user
+    settings.CACHES = {**settings.CACHES, "logins": settings.CACHES["default"]}  # one `cache.clear()` forgets all
     app.conf.update(broker_url="memory://")  # messages go nowhere
 
 
