@@ -5,6 +5,7 @@ import os
 import dj_database_url
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connections
 
 from alyx.celery import app
@@ -31,7 +32,7 @@ def use_test_settings() -> None:
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.MD5PasswordHasher"
     ]  # a real one costs half a second a user
-    settings.CACHES = {**settings.CACHES, "logins": settings.CACHES["default"]}  # one `cache.clear()` forgets all
+    caches.settings["logins"] = caches.settings["default"]  # one `cache.clear()` forgets all
     app.conf.update(broker_url="memory://")  # messages go nowhere
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.core.cache import caches
+from django.core.cache import BaseCache, caches
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import AllowAny
@@ -24,7 +24,11 @@ from alyx.labs.tokens import issue_token
 
 class _LoginRate(SimpleRateThrottle):
     scope = "login"
-    cache = caches["logins"]
+
+    @property
+    def cache(self) -> BaseCache:  # type: ignore[override]  # asked anew: processes start in any order
+        """The counters, which all processes of this machine share."""
+        return caches["logins"]
 
     def subject(self, request: Request) -> str:
         """Whose attempts are counted."""
