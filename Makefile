@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8800
 ARGS ?=
+BENCH ?= registration lists planner copy_with_proof
 VENV := .venv
 PY := $(VENV)/bin/python
 SOURCES := alyx subjects sessions datasets transfers tests demo benchmarks
@@ -29,7 +30,7 @@ test: $(VENV)/.dev ## every test on the embedded PostgreSQL, then the integratio
 check: $(VENV)/.dev ## lint, types, import contracts, missing migrations, settings, goldens
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy $(SOURCES)
+	$(VENV)/bin/mypy --explicit-package-bases $(SOURCES)
 	$(VENV)/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --database default --fail-level WARNING
@@ -38,8 +39,8 @@ check: $(VENV)/.dev ## lint, types, import contracts, missing migrations, settin
 goldens: $(VENV)/.dev ## write the golden files anew; read the diff before you commit it
 	ALYX_REFRESH_GOLDENS=1 $(PY) -m pytest -q tests/contracts
 
-bench: $(VENV)/.dev ## the figures in benchmarks/README.md
-	@$(PY) -m benchmarks $(ARGS)
+bench: $(VENV)/.dev ## the figures in benchmarks/README.md (BENCH=planner: one of them; ARGS: its options)
+	@set -e; for one in $(BENCH); do echo "== $$one"; $(PY) -m benchmarks.$$one $(ARGS); done
 
 screenshots: $(VENV)/.dev ## pages of the demo's lab, tablet and desktop, into screenshots/
 	@$(PY) -m tests.run --screenshots

@@ -1,12 +1,14 @@
 """Every test runs on PostgreSQL: the one of DATABASE_URL, else this instance's private one, each worker in its own database."""
 
 import os
+from collections.abc import Iterator
 
 import dj_database_url
 import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.db import connections
+from pytest_django import DjangoDbBlocker
 
 from alyx.celery import app
 from alyx.runtime import ensure_database
@@ -34,6 +36,17 @@ def use_test_settings() -> None:
     ]  # a real one costs half a second a user
     caches.settings["logins"] = caches.settings["default"]  # one `cache.clear()` forgets all
     app.conf.update(broker_url="memory://")  # messages go nowhere
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """pytest-django's, which at the end cannot drop a database that a thread of a test server still holds."""
+    yield
+    with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
