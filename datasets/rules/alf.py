@@ -156,10 +156,11 @@ def join_in_session(collection: str, revision: str, name: str) -> str:
 def parse_registration(path: object, filename: object, *, aggregate: bool = False) -> AlfPath:
     """Take apart a registration's `path` and one of its `filenames`; either may hold the folders.
 
-    Backslashes, doubled slashes and `.` components are put right. An aggregate's path begins with no session. Raises a
-    PathRefused.
+    Backslashes, doubled slashes and `.` components are put right. An aggregate's path begins with no session; ONE cuts
+    off what all its files share, so of a single one the path is everything and the name a dot. Raises a PathRefused.
     """
-    parts = [*_components(path), *_components(filename, is_file=True)]
+    alone = aggregate and filename == "." and "." in str(path).rpartition("/")[2]
+    parts = _components(path, is_file=True) if alone else [*_components(path), *_components(filename, is_file=True)]
     session = None if aggregate else _session(parts)
     folders = parts[0 if aggregate else 3 : -1]
     name = parts[-1]

@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,40 +49,38 @@ class Day(NamedTuple):
     client: Any
 
 
-def own_servers() -> tuple[dict[str, str], str | None]:
-    """The environment of the served instance, and the URL of the server on which a database was made for it.
+@contextmanager
+def own_servers(slot: int = 0) -> Iterator[Mapping[str, str]]:
+    """The environment for a served instance of its own; `slot` 0 or 1: two may run at once.
 
     With REDIS_URL the tests run on servers, and so does the instance, in a database and a Redis number of its own.
     Without it the instance is embedded, whatever database the test process itself uses.
     """
     redis, database = os.environ.get("REDIS_URL"), os.environ.get("DATABASE_URL")
     if not redis or not database:
-        return {"DATABASE_URL": "", "REDIS_URL": ""}, None
-    name = f"alyx_clients_{secrets.token_hex(4)}"
+        yield {"DATABASE_URL": "", "REDIS_URL": ""}
+        return
+    name = sql.Identifier(own := f"alyx_clients_{secrets.token_hex(4)}")
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    number = (int(urlsplit(redis).path.strip("/") or 0) + 5 + 2 * worker + slot) % 16
     with psycopg.connect(database, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    number = (int(urlsplit(redis).path.strip("/") or 0) + 7 + int(worker)) % 16
-    own = {
-        "DATABASE_URL": urlunsplit(urlsplit(database)._replace(path=f"/{name}")),
-        "REDIS_URL": urlunsplit(urlsplit(redis)._replace(path=f"/{number}")),
-    }
-    return own, database
+        server.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        try:
+            yield {
+                "DATABASE_URL": urlunsplit(urlsplit(database)._replace(path=f"/{own}")),
+                "REDIS_URL": urlunsplit(urlsplit(redis)._replace(path=f"/{number}")),
+            }
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """An instance of its own, served."""
-    environment, server = own_servers()
-    instance = Served(tmp_path_factory.mktemp("instance"), free_port(), extra={**environment, "ALYX_THROTTLE": "off"})
-    try:
-        with instance:
+    with own_servers() as environment:
+        extra = {**environment, "ALYX_THROTTLE": "off"}
+        with Served(tmp_path_factory.mktemp("instance"), free_port(), extra=extra) as instance:
             yield instance
-    finally:
-        if server:
-            name = urlsplit(environment["DATABASE_URL"]).path.strip("/")
-            with psycopg.connect(server, autocommit=True) as administrator:
-                administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,8 @@ from datasets.models import Repository
 from transfers.services.places import establish_canary
 like = Repository.objects.get(name={like!r})
 new = Repository.objects.create(name={name!r}, kind=like.kind, role=like.role, root={root!r}, timezone=like.timezone,
-    globus_path=like.globus_path, globus_endpoint_id={endpoint!r})
+    globus_path=like.globus_path, uuid_in_names=like.uuid_in_names, globus_endpoint_id={endpoint!r}, data_url={data_url!r},
+    window_start=like.window_start, window_end=like.window_end)
 new.labs.set(like.labs.all())
 print(json.dumps(str(establish_canary(actor=User.objects.get(username="admin"), repository=new))))
 """
@@ -79,7 +80,9 @@ class Registry:
         """Open flags on these records."""
         return self._read(_FLAGS, objects)
 
-    def add_repository(self, *, name: str, like: str, root: str, endpoint: str) -> None:
-        """A second repository of the same labs."""
-        code = _REPOSITORY.format(name=name, like=like, root=root, endpoint=endpoint)
+    def add_repository(
+        self, *, name: str, like: str, root: str, endpoint: str | None = None, data_url: str | None = None
+    ) -> None:
+        """A second repository of the same labs and role."""
+        code = _REPOSITORY.format(name=name, like=like, root=root, endpoint=endpoint, data_url=data_url)
         self.served.manage("shell", "-v", "0", "-c", code)
