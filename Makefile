@@ -3,7 +3,6 @@
 PYTHON ?= python3
 PORT ?= 8800
 ARGS ?=
-BENCH ?= registration lists planner copy_with_proof
 VENV := .venv
 PY := $(VENV)/bin/python
 SOURCES := alyx subjects sessions datasets transfers tests demo benchmarks
@@ -39,8 +38,8 @@ check: $(VENV)/.dev ## lint, types, import contracts, missing migrations, settin
 goldens: $(VENV)/.dev ## write the golden files anew; read the diff before you commit it
 	ALYX_REFRESH_GOLDENS=1 $(PY) -m pytest -q tests/contracts
 
-bench: $(VENV)/.dev ## the figures in benchmarks/README.md (BENCH=planner: one of them; ARGS: its options)
-	@set -e; for one in $(BENCH); do echo "== $$one"; $(PY) -m benchmarks.$$one $(ARGS); done
+bench: $(VENV)/.dev ## every figure in benchmarks/README.md (one of them: .venv/bin/python -m benchmarks.planner)
+	@$(PY) -m benchmarks
 
 screenshots: $(VENV)/.dev ## pages of the demo's lab, tablet and desktop, into screenshots/
 	@$(PY) -m tests.run --screenshots
