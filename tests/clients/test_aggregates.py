@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
 from demo.served import Served
@@ -35,13 +34,14 @@ def server_folder(served: Served, lab: Story) -> Path:
 @pytest.fixture(scope="module")
 def registered(served: Served, lab: Story, rig: Any, server_folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """Two tables of an animal, registered and laid on the server under the names it gives them."""
+    from iblutil.io import parquet
     from one.registration import RegistrationClient
 
     animal = rig.alyx.rest("subjects", "read", id=lab.subjects[0])["id"]
     folder = served.var / "made" / "Subjects" / lab.lab / lab.subjects[0]
     folder.mkdir(parents=True)
     for number, name in enumerate((TRIALS, OTHERS)):
-        pq.write_table(pa.table({"trial": list(range(5 + number))}), folder / name)
+        parquet.save(folder / name, pd.DataFrame({"trial": range(5 + number)}), {"made_by": "a test"})
     files = [folder / TRIALS, folder / OTHERS]
     client = RegistrationClient(rig)
     answers = client.register_files(files, repository=REPOSITORY, content_type="subject", object_id=animal)
