@@ -185,6 +185,8 @@ def effect(current: CopyState | None, asked: CopyState | None, *, outdated: bool
         return _claim(current, outdated=outdated)
     if asked is S.ANNOUNCED:
         return _announce(current, outdated=outdated)
+    if current is S.ANNOUNCED:  # "look here" speaks of whatever version is meant: nobody else would ever look
+        return Effect(renews=outdated)
     if outdated and (step := _superseding(current)):
         return Effect((step,), renews=step.state is S.EXPECTED)
     return UNTOUCHED
