@@ -12,8 +12,8 @@ M = TypeVar("M", bound=Model)
 
 
 def locked(rows: QuerySet[M], key: uuid.UUID) -> M:
-    """The row, locked for the rest of the transaction. Raises NotFound."""
-    found = rows.select_for_update(of=("self",)).filter(pk=key).first()
+    """The row, locked for the rest of the transaction; rows that refer to it may still be written. Raises NotFound."""
+    found = rows.select_for_update(of=("self",), no_key=True).filter(pk=key).first()
     if found is None:
         raise NotFound(f"there is no {rows.model._meta.verbose_name} {key} (any more)")
     return found

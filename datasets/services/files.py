@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from alyx.core.changes import store
+from alyx.core.changes import locked, store
 from alyx.core.clock import now
-from alyx.core.errors import Invalid
+from alyx.core.errors import Invalid, NotFound
 from alyx.core.rest.names import by_name
 from datasets.models import Dataset, FileRecord, Repository
 from datasets.permissions import authorise_dataset
@@ -23,9 +23,9 @@ S = CopyState
 def lock_copies(dataset_id: UUID) -> tuple[Dataset, list[FileRecord]]:
     """A dataset that is not withdrawn and all its records, locked in the order everybody locks them.
 
-    Raises Dataset.DoesNotExist.
+    Raises NotFound.
     """
-    dataset: Dataset = Dataset.objects.shown().select_for_update(no_key=True).get(pk=dataset_id)
+    dataset: Dataset = locked(Dataset.objects.shown(), dataset_id)
     return dataset, list(FileRecord.objects.filter(dataset=dataset).order_by("pk").select_for_update(no_key=True))
 
 
@@ -46,7 +46,7 @@ def add_file(*, actor: Any, values: Mapping[str, Any]) -> FileRecord:
     )
     try:
         dataset, records = lock_copies(values["dataset"])
-    except Dataset.DoesNotExist:
+    except NotFound:
         raise Invalid.of("dataset", f"there is no dataset {values['dataset']}") from None
     authorise_dataset(actor, dataset, act="register files")
     relative = _checked_path(dataset, values.get("relative_path") or "")
@@ -111,7 +111,7 @@ def _apply(record: FileRecord, dataset: Dataset, asked: CopyState) -> None:
 @transaction.atomic
 def change_file(*, actor: Any, record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:
     """`PATCH files/<id>`: `exists` true claims, false takes the claim back (a look is due at once); `json` is stored, and
-    its `mismatch_hash` queues a look, which alone may change the state. Raises Invalid, Forbidden."""
+    its `mismatch_hash` queues a look, which alone may change the state. Raises Invalid, Forbidden, NotFound."""
     dataset, records = lock_copies(record.dataset_id)
     record = next(one for one in records if one.pk == record.pk)
     authorise_dataset(actor, dataset, act="change file records")
@@ -146,7 +146,7 @@ def _refuse_moving(record: FileRecord, dataset: Dataset, changes: Mapping[str, A
 
 @transaction.atomic
 def withdraw_file(*, actor: Any, record: FileRecord) -> None:
-    """`DELETE files/<id>`: WITHDRAWN; bytes and history stay. Raises Forbidden."""
+    """`DELETE files/<id>`: WITHDRAWN; bytes and history stay. Raises Forbidden, NotFound."""
     dataset, records = lock_copies(record.dataset_id)
     record = next(one for one in records if one.pk == record.pk)
     authorise_dataset(actor, dataset, act="withdraw file records")

@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from alyx.core import clock
 from alyx.core.failpoints import declare, failpoint
 from alyx.core.flags import Doubt, raise_flags
-from datasets.models import SERVER_ROLES, FileRecord, Repository
+from datasets.models import SERVER_ROLES, Dataset, FileRecord, Repository
 from datasets.rules.copies import Cause, CopyState
 from datasets.services import copies
 from transfers.backends.base import Absent, Backend, BackendFailure, Evidence, Feature, Stat, Unknown
@@ -250,6 +250,8 @@ def _state(outcome: tuple[_Sight, Finding, LookOutcome]) -> str:
 def _not_in_flight(rows: list[FileRecord]) -> set[uuid.UUID]:
     """Those no writer may be replacing at this moment; the rows stay locked until the look is applied."""
     keys = [row.pk for row in rows]
+    datasets = {row.dataset_id for row in rows}  # before their copies, as everybody locks them
+    list(Dataset.objects.select_for_update(no_key=True).filter(pk__in=datasets).order_by("pk").values_list("pk"))
     list(FileRecord.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
     busy = TransferItem.objects.filter(copy__in=keys, state__in=sorted(IN_FLIGHT)).values_list("copy_id", flat=True)
     return set(keys) - set(busy)

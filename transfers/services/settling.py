@@ -16,6 +16,7 @@ from django.db import connection
 from alyx.core import clock
 from alyx.core.failpoints import declare, failpoint
 from alyx.core.transitions import transition
+from datasets.models import Dataset
 from datasets.rules.copies import CopyState
 from datasets.services import copies
 from transfers.backends.base import BackendFailure, Failure, JobSpec, LeaseLost
@@ -108,6 +109,8 @@ def _settle_items(job: TransferJob) -> None:
     left = list(rows.order_by("dataset_id", "pk"))
     if not left:
         return
+    datasets = {item.dataset_id for item in left}  # before their copies, as everybody locks them
+    list(Dataset.objects.select_for_update(no_key=True).filter(pk__in=datasets).order_by("pk").values_list("pk"))
     now = clock.now()
     current = [item for item in left if _is_current(item)]
     _doubt_sources(current, now)
