@@ -85,7 +85,7 @@ def _blame_is_earned(world: Registry, copy: Copy, begun: Begun, target: CopyStat
 
 def look(world: Registry, copy: Copy) -> Iterator[None]:
     """One look, canary read before and after."""
-    if copy.state not in evidence.LOOKED_AT or _busy(world, copy):
+    if copy.state not in evidence.LOOKED_AT or copy.version != copy.dataset.version or _busy(world, copy):
         return
     disk, begun = world.disks[copy.repo], begin(world, copy)
     canary = disk.canary()

@@ -193,7 +193,7 @@ class Protocol(RuleBasedStateMachine):
         client=st.sampled_from(["", "patches", "puts and claims"]),
         data=BYTES,
         later=JUMPS,
-        others=st.sampled_from([NIGHT, ("sweeper", *NIGHT), ("looker",)]),
+        others=st.sampled_from([NIGHT, ("sweeper", *NIGHT), ("looker",), ("away", "sweeper", "back", *NIGHT)]),
         wakes=STEPS,
     )
     def worker_sleeps_through_a_night(
@@ -247,7 +247,12 @@ class Protocol(RuleBasedStateMachine):
 
     def _finish(self, kinds: tuple[str, ...]) -> None:
         for kind in kinds:
-            self.world.finish(kind)
+            if kind in KINDS:
+                self.world.finish(kind)
+                continue
+            self.world.step += 1
+            for place in SERVERS:
+                self.world.disks[place].flip(self.world.step, reachable=kind == "back")
 
     # --- the end --------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator
 
-from datasets.rules.copies import FILLABLE, Cause, CopyState
+from datasets.rules.copies import Cause, CopyState
 from tests.model.looks import begin, conclude, see
 from tests.model.registry import Actor, Item, Job, Registry
 from tests.model.safeguards import Safeguard
@@ -15,11 +15,14 @@ BATCH = 2
 
 
 def planner(world: Registry, _me: Actor) -> Iterator[None]:
-    """What is due again, what is out of date, what is missing."""
+    """What is due again, what is out of date, what is missing. A copy is INCOMING from the plan on."""
     yield
     for item in world.items:
         if item.state in LIVE:
             _refresh(world, item)
+    for copy in world.copies.values():
+        if copy.state is S.INCOMING and world.live_item(copy) is None:
+            world.move_copy(copy, S.EXPECTED, Cause.NIGHT)
     yield
     snapshot = [(copy, world.source_for(copy), copy.dataset.version) for copy in world.fillable()]
     for copy, source, version in snapshot:
@@ -28,19 +31,34 @@ def planner(world: Registry, _me: Actor) -> Iterator[None]:
 
 
 def _refresh(world: Registry, item: Item) -> None:
-    if item.version != item.copy.dataset.version:
-        writer_ended = item.job is None or evidence.may_leave_in_flight(item.job.state)
-        if item.state not in IN_FLIGHT or writer_ended or world.without is Safeguard.WRITER_ENDED:
-            world.move_item(item, I.STALE)
-            world.stats["stale"] += 1
-            if item.job is not None and item.job.state is J.PREPARED:
-                item.job.items.remove(item)  # nobody has begun it, and a worker takes only items in flight
-        return
-    due = item.state is I.RETRY_WAIT and item.not_before is not None and item.not_before <= world.now
-    source = world.source_for(item.copy)
-    again = item.state is I.NEEDS_HUMAN and evidence.reopens(ErrorCode(item.error)) and source is not None
-    if due or again:
+    copy = item.copy
+    if item.version != copy.dataset.version:
+        _stale(world, item)
+    elif item.state is I.PLANNED and copy.state is S.VERIFIED:
+        world.move_item(item, I.DONE)
+    elif item.state is I.PLANNED and copy.state not in {S.INCOMING, S.CLAIMED}:
+        world.move_item(item, I.STALE)
+    elif _goes_on(world, item):
         world.move_item(item, I.PLANNED)
+        world.mark_incoming(copy, item.version)
+
+
+def _stale(world: Registry, item: Item) -> None:
+    writer_ended = item.job is None or evidence.may_leave_in_flight(item.job.state)
+    if item.state in IN_FLIGHT and not writer_ended and world.without is not Safeguard.WRITER_ENDED:
+        return
+    world.move_item(item, I.STALE)
+    world.stats["stale"] += 1
+    if item.job is not None and item.job.state is J.PREPARED:
+        item.job.items.remove(item)  # nobody has begun it, and a worker takes only items in flight
+
+
+def _goes_on(world: Registry, item: Item) -> bool:
+    """A pause is over, or a source is back."""
+    if world.source_for(item.copy) is None:
+        return False
+    due = item.state is I.RETRY_WAIT and item.not_before is not None and item.not_before <= world.now
+    return due or (item.state is I.NEEDS_HUMAN and evidence.reopens(ErrorCode(item.error)))
 
 
 def human(world: Registry, _me: Actor) -> Iterator[None]:
@@ -49,6 +67,7 @@ def human(world: Registry, _me: Actor) -> Iterator[None]:
     for item in world.items:
         if item.state is I.NEEDS_HUMAN:
             world.move_item(item, I.PLANNED)
+            world.mark_incoming(item.copy, item.version)
             item.failures = 0
 
 
@@ -63,18 +82,14 @@ def packer(world: Registry, _me: Actor) -> Iterator[None]:
 def _pack(world: Registry, source: str, destination: str) -> None:
     bound: list[Item] = []
     for item in world.items:
-        if item.state is I.PLANNED and (item.source, item.copy.repo) == (source, destination) and len(bound) < BATCH:
-            best = world.source_for(item.copy)
-            if item.version != item.copy.dataset.version:
-                world.move_item(item, I.STALE)
-            elif item.copy.state is S.VERIFIED:
-                world.move_item(item, I.DONE)
-            elif item.copy.state not in FILLABLE:
-                world.move_item(item, I.CANCELLED)
-            elif best == source:
-                bound.append(item)
-            else:
-                item.source = best or item.source
+        planned = item.state is I.PLANNED and (item.source, item.copy.repo) == (source, destination)
+        if not planned or not copy_wants(item) or len(bound) == BATCH:
+            continue
+        best = world.source_for(item.copy)
+        if best == source:
+            bound.append(item)
+        else:
+            item.source = best or item.source
     if not bound:
         return
     job = Job(len(world.jobs), source, destination, bound)
@@ -82,8 +97,6 @@ def _pack(world: Registry, source: str, destination: str) -> None:
     for item in bound:
         item.job = job
         world.move_item(item, I.BOUND)
-        world.move_copy(item.copy, S.INCOMING, Cause.NIGHT)
-        item.copy.version, item.copy.doubted_at = item.version, None
 
 
 def settle(world: Registry, job: Job, fence: int, outcomes: dict[Item, ErrorCode | None]) -> bool:
@@ -162,7 +175,7 @@ def sweeper(world: Registry, me: Actor) -> Iterator[None]:
             continue
         fence = world.take(job)
         yield
-        if not bar(world, job, fence):
+        if not bar(world, job, fence) and world.without is not Safeguard.BARRED_BEFORE_SETTLED:
             continue
         yield
         world.stats["swept"] += settle(world, job, fence, {})

@@ -179,8 +179,11 @@ class Registry:
     def _affect(self, dataset: Dataset, repo: str, asked: CopyState | None) -> None:
         copy = self.copies.get((dataset.id, repo))
         outdated = copy is not None and copy.version != dataset.version
+        asked_there = asked is S.ANNOUNCED or asked is S.CLAIMED
         does = effect(copy.state if copy else None, asked, outdated=outdated)
         if self.without is Safeguard.SUPERSEDES and any(step.state is S.SUPERSEDED for step in does.steps):
+            does = UNTOUCHED
+        if self.without is Safeguard.ANNOUNCEMENT_RENEWED and copy and copy.state is S.ANNOUNCED and not asked_there:
             does = UNTOUCHED
         if copy is None:
             if does.steps:
@@ -245,6 +248,13 @@ class Registry:
         if self.without is not Safeguard.UNIQUE_LIVE_ITEM and self.live_item(copy) is not None:
             return
         self.items.append(Item(len(self.items), copy, source, version))
+        self.mark_incoming(copy, version)
+
+    def mark_incoming(self, copy: Copy, version: int) -> None:
+        """A transfer to here is planned; a copy that somebody claimed meanwhile stays claimed."""
+        if copy.state in FILLABLE:
+            self.move_copy(copy, S.INCOMING, Cause.NIGHT)
+            copy.version, copy.doubted_at = version, None
 
     def may_take(self, job: Job) -> bool:
         """Whether a job is nobody's: new, or its lease lapsed."""

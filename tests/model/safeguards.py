@@ -31,6 +31,8 @@ class Safeguard(StrEnum):
     FORMER_BARRED = "a former owner's staging is barred"
     FRESH_FILE = "a file that a living process has open is not taken over"
     LINKED_TO_TRASH = "replaced bytes are linked to the trash, not moved"
+    BARRED_BEFORE_SETTLED = "no job is settled before its former owners are barred"
+    ANNOUNCEMENT_RENEWED = "a new version renews an announcement"
     LOOK_WAITS = "no look concludes while an item is in flight there"
 
 
@@ -51,6 +53,8 @@ FOUND_AS: dict[Safeguard, frozenset[Promise]] = {
     Safeguard.FORMER_BARRED: frozenset({P.NO_FALSE_CLAIM, P.NEVER_LOST}),
     Safeguard.FRESH_FILE: frozenset({P.NO_FALSE_CLAIM}),
     Safeguard.LINKED_TO_TRASH: frozenset({P.NO_FALSE_CLAIM}),
+    Safeguard.BARRED_BEFORE_SETTLED: frozenset({P.NO_FALSE_CLAIM, P.NEVER_LOST}),
+    Safeguard.ANNOUNCEMENT_RENEWED: frozenset({P.CONVERGES}),
     Safeguard.LOOK_WAITS: frozenset({P.NO_FALSE_CLAIM}),
 }
 """The promises a mutant may be found to break."""
