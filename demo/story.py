@@ -13,10 +13,12 @@ def say(who: str, text: str = "") -> None:
     """One calm line on the terminal; a long one goes on below."""
     if not text:
         sys.stdout.write(f"{who}\n")
-    for number, line in enumerate(textwrap.wrap(text, WIDTH, drop_whitespace=True) if text else []):
-        margin = f"[{who}]" if number == 0 else ""
-        indent = text[: len(text) - len(text.lstrip())]
-        sys.stdout.write(f"{margin:<11}{indent}{line.lstrip()}\n")
+    margin = f"[{who}]"
+    for paragraph in text.splitlines():
+        indent = paragraph[: len(paragraph) - len(paragraph.lstrip())]
+        for line in textwrap.wrap(paragraph.strip(), WIDTH) or [""]:
+            sys.stdout.write(f"{margin:<11}{indent}{line}".rstrip() + "\n")
+            margin = ""
     sys.stdout.flush()
 
 
