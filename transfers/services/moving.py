@@ -111,6 +111,8 @@ def _move(lease: Lease, job: TransferJob) -> dict[uuid.UUID, Failure] | None:
             run.failures |= dict.fromkeys(rest, _hopeless(run) or Failure(ErrorCode.UNKNOWN))
             break
     failpoint(ALL_STEPS_DONE)
+    if taken_over and run.failures and not _bar(lease):
+        return None
     return run.failures
 
 
