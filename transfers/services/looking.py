@@ -248,13 +248,16 @@ def _state(outcome: tuple[_Sight, Finding, LookOutcome]) -> str:
 
 
 def _not_in_flight(rows: list[FileRecord]) -> set[uuid.UUID]:
-    """Those no writer may be replacing at this moment; the rows stay locked until the look is applied."""
+    """Those no writer may be replacing at this moment, and whose doubt is the one the look began with; the rows stay
+    locked until it is applied."""
     keys = [row.pk for row in rows]
     datasets = {row.dataset_id for row in rows}  # before their copies, as everybody locks them
     list(Dataset.objects.select_for_update(no_key=True).filter(pk__in=datasets).order_by("pk").values_list("pk"))
-    list(FileRecord.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
+    held = FileRecord.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
+    doubted = dict(held.values_list("pk", "first_miss_at"))
+    as_seen = {row.pk for row in rows if doubted.get(row.pk) == row.first_miss_at}
     busy = TransferItem.objects.filter(copy__in=keys, state__in=sorted(IN_FLIGHT)).values_list("copy_id", flat=True)
-    return set(keys) - set(busy)
+    return as_seen - set(busy)
 
 
 def _proof(sight: _Sight) -> copies.Proof:

@@ -5,7 +5,6 @@ has claimed it meanwhile).
 """
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.db import connection, transaction
 
 from alyx.core.failpoints import declare, failpoint
 from alyx.labs.models import Lab
-from datasets.models import SERVER_ROLES, FileRecord, Repository, RepositoryState
+from datasets.models import SERVER_ROLES, FileRecord, Repository
 from datasets.rules import alf
 from datasets.rules.copies import FILLABLE, CopyState
 from datasets.services import copies
@@ -23,7 +22,8 @@ from transfers.services.places import MAKERS, READABLE_STATES, allow_managing
 
 MID_INSERT = declare("planner.mid_insert")
 COMMITTED = declare("planner.committed")
-BATCH = 2_000
+BATCH = 20_000
+"""Records made in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,10 @@ IN_LAB = """(%(lab)s::uuid IS NULL OR EXISTS (
      WHERE d.session_id IS NULL AND z.repository_id = {destination} AND z.lab_id = %(lab)s::uuid))"""
 """Whether dataset d, on its way to {destination}, belongs to the lab asked for."""
 
-_MISSING = """
-SELECT d.id, d.content_version, r.id, r.uuid_in_names, r.case_sensitive,
-       (SELECT o.relative_path FROM datasets_filerecord o WHERE o.dataset_id = d.id LIMIT 1)
+MISSING = """
+WITH missing AS MATERIALIZED (
+SELECT d.id AS dataset_id, d.content_version, r.id AS repository_id, r.uuid_in_names, r.case_sensitive,
+       (SELECT o.relative_path FROM datasets_filerecord o WHERE o.dataset_id = d.id LIMIT 1) AS path
   FROM datasets_dataset d
   JOIN lab_sessions_session s ON s.id = d.session_id
   JOIN datasets_repository_labs l ON l.lab_id = s.lab_id
@@ -78,7 +79,10 @@ SELECT d.id, d.content_version, r.id, r.uuid_in_names, r.case_sensitive,
    AND (%(lab)s::uuid IS NULL OR s.lab_id = %(lab)s::uuid)
    AND NOT EXISTS (SELECT 1 FROM datasets_filerecord c WHERE c.dataset_id = d.id AND c.repository_id = r.id)
    AND EXISTS (SELECT 1 FROM datasets_filerecord o WHERE o.dataset_id = d.id)
+)
+SELECT * FROM missing LIMIT %(batch)s
 """
+"""Materialized, so that it is planned as the one pass over everything that it is, not as if the limit made it short."""
 
 SOURCES = """
     SELECT s.id FROM datasets_filerecord s
@@ -90,7 +94,7 @@ SOURCES = """
      LIMIT 1"""
 """The best copy to read from: proved before claimed, a server's before a lab's."""
 
-_PLAN = f"""
+PLAN = f"""
 INSERT INTO transfers_transferitem
     (id, dataset_id, content_version, source_id, copy_id, destination_id, dest_path_key, size_class, size_bytes, state,
      attempts, last_error_code, last_error)
@@ -108,8 +112,6 @@ SELECT gen_random_uuid(), d.id, d.content_version, s.id, c.id, r.id, c.path_key,
    AND (%(repository)s::uuid IS NULL OR r.id = %(repository)s::uuid
         OR EXISTS (SELECT 1 FROM datasets_filerecord f WHERE f.id = s.id AND f.repository_id = %(repository)s::uuid))
    AND {IN_LAB.format(destination="r.id")}
-   AND NOT EXISTS (SELECT 1 FROM transfers_transferitem i
-                    WHERE i.dataset_id = d.id AND i.destination_id = r.id AND i.state = ANY (%(live)s))
 ON CONFLICT DO NOTHING
 RETURNING copy_id, content_version
 """  # noqa: S608  (put together from constants)
@@ -118,13 +120,14 @@ RETURNING copy_id, content_version
 def plan_transfers(*, actor: Any, scope: Scope = EVERYTHING) -> Plan:
     """Plan every copy that a server repository should have and that some place can give it.
 
-    Planning twice plans nothing twice; two planners at once are harmless. Raises Forbidden.
+    Planning twice plans nothing twice; two planners at once are harmless: the unique indexes on live items decide, so
+    that the statement need not look at the items itself. Raises Forbidden.
     """
     allow_managing(actor, [scope.lab.pk] if scope.lab else [])
     records = create_expected(actor=actor, scope=scope)
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(_PLAN, scope.parameters)
+            cursor.execute(PLAN, scope.parameters)
             planned: list[tuple[uuid.UUID, int]] = cursor.fetchall()
         if planned:
             failpoint(MID_INSERT)
@@ -134,23 +137,22 @@ def plan_transfers(*, actor: Any, scope: Scope = EVERYTHING) -> Plan:
     return Plan(records, len(planned))
 
 
-@transaction.atomic
 def create_expected(*, actor: Any, scope: Scope = EVERYTHING) -> int:
     """Make the records that server repositories of a session's lab lack (a repository was added, a dataset imported).
-    Returns how many."""
+    Returns how many. A path that another record holds already gets none."""
     del actor
     made = 0
-    for batch in _missing(scope):
-        rows = [_record(*row) for row in batch]
-        made += len(FileRecord.objects.bulk_create(rows, ignore_conflicts=True))
-    return made
-
-
-def _missing(scope: Scope) -> Iterator[list[tuple[Any, ...]]]:
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(_MISSING, scope.parameters)
-        while batch := cursor.fetchmany(BATCH):
-            yield batch
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL jit = off")
+            cursor.execute(MISSING, scope.parameters | {"batch": BATCH})
+            found = cursor.fetchall()
+            before = FileRecord.objects.filter(repository__in={row[2] for row in found}).count() if found else 0
+            FileRecord.objects.bulk_create((_record(*row) for row in found), ignore_conflicts=True, batch_size=2_000)
+            new = FileRecord.objects.filter(repository__in={row[2] for row in found}).count() - before if found else 0
+        made += new
+        if len(found) < BATCH or not new:
+            return made
 
 
 def _record(
@@ -166,8 +168,3 @@ def _record(
         content_version=version,
         state=CopyState.EXPECTED,
     )
-
-
-def usable_repository(repository: Repository) -> bool:
-    """Whether items may be packed for it now."""
-    return repository.state == RepositoryState.ACTIVE

@@ -45,19 +45,24 @@ UPDATE transfers_transferitem i
 RETURNING i.copy_id
 """
 _POSSIBLE = f"""
-WITH best AS (
+WITH asking AS MATERIALIZED (
+    SELECT i.id FROM transfers_transferitem i
+      JOIN datasets_filerecord c ON c.id = i.copy_id AND c.state <> 'claimed'
+      JOIN datasets_filerecord s ON s.id = i.source_id
+      JOIN datasets_repository q ON q.id = s.repository_id
+     WHERE i.state = 'retry_wait' AND i.not_before <= alyx_now()
+        OR i.state = 'needs_human' AND i.last_error_code = ANY (%(about_source)s)
+        OR i.state = 'planned' AND NOT (s.state = ANY (%(serving)s) AND s.content_version = i.content_version
+                                        AND q.state = ANY (%(readable)s))
+), best AS (
     SELECT i.id, b.id AS source_id, i.state
-      FROM transfers_transferitem i
+      FROM asking JOIN transfers_transferitem i ON i.id = asking.id
       JOIN datasets_repository r ON r.id = i.destination_id
       CROSS JOIN LATERAL ({
     SOURCES.format(
         dataset="i.dataset_id", version="i.content_version", destination_id="r.id", kind="r.kind", root="r.root"
     )
 }) b
-      JOIN datasets_filerecord c ON c.id = i.copy_id AND c.state <> 'claimed'
-     WHERE i.state = 'planned' AND b.id <> i.source_id
-        OR i.state = 'retry_wait' AND i.not_before <= alyx_now()
-        OR i.state = 'needs_human' AND i.last_error_code = ANY (%(about_source)s)
      ORDER BY i.id FOR UPDATE OF i SKIP LOCKED
 )
 UPDATE transfers_transferitem i
@@ -69,7 +74,8 @@ RETURNING i.copy_id, i.content_version
 _NOBODYS = """
 SELECT c.id FROM datasets_filerecord c JOIN datasets_repository r ON r.id = c.repository_id
  WHERE r.role = ANY (%(servers)s) AND c.state = 'incoming'
-   AND NOT EXISTS (SELECT 1 FROM transfers_transferitem i WHERE i.copy_id = c.id AND i.state = ANY (%(live)s))
+EXCEPT
+SELECT i.copy_id FROM transfers_transferitem i WHERE i.state = ANY (%(live)s)
 """
 
 
