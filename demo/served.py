@@ -47,6 +47,7 @@ class Served:
     admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     extra: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    said_before: int = 0
 
     @property
     def url(self) -> str:
@@ -69,6 +70,7 @@ class Served:
         Raises: NotServed.
         """
         self.var.mkdir(parents=True, exist_ok=True)
+        self.said_before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "alyx.runtime", "serve", "--port", str(self.port)],
@@ -95,8 +97,10 @@ class Served:
             return False
 
     def said(self, characters: int = 3000) -> str:
-        """The end of the server's log."""
-        return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else ""
+        """The end of what the server has said since it was started."""
+        if not self.log.exists():
+            return ""
+        return self.log.read_bytes()[self.said_before :].decode(errors="replace")[-characters:]
 
     def stop(self) -> None:
         """End the server and everything it started."""

@@ -68,6 +68,13 @@ def test_the_default_revision_is_what_was_registered_last_and_the_first_remains(
     np.testing.assert_array_equal(first, day.arrays[f"alf/{name}"])
 
 
+def test_a_file_that_rotted_in_the_analysts_cache_is_fetched_again(day: Day, analyst: Any) -> None:
+    file = analyst.load_dataset(day.eid, "spikes.clusters.npy", download_only=True)
+    good = file.read_bytes()
+    file.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert analyst.load_dataset(day.eid, "spikes.clusters.npy", download_only=True).read_bytes() == good
+
+
 def test_a_dataset_that_is_not_there_is_said_in_the_clients_own_words(day: Day, analyst: Any) -> None:
     from one.alf.exceptions import ALFObjectNotFound
 
@@ -126,6 +133,17 @@ def test_registering_the_same_files_twice_changes_nothing(day: Day, lab: Story, 
     after = rig.alyx.rest("datasets", "list", session=str(day.eid))
     copies = [{each["url"]: (each["hash"], each["file_records"]) for each in records} for records in (before, after)]
     assert copies[0] == copies[1]
+
+
+def test_two_revisions_of_a_file_in_one_call_leave_one_default(day: Day, lab: Story, rig: Any) -> None:
+    name = "_ibl_leftCamera.times.npy"
+    files = [day.path / "alf" / name, day.path / "alf" / f"#{recordings.REVISION}#" / name]
+    answers = day.client.register_files(files, repository=lab.lab_repository)
+    assert [answer["id"] for answer in answers] == [
+        day.registered[path]["id"] for path in (f"alf/{name}", f"alf/#{recordings.REVISION}#/{name}")
+    ]
+    records = rig.alyx.rest("datasets", "list", session=str(day.eid), name=name)
+    assert sorted(record["default_dataset"] for record in records) == [False, True]
 
 
 def test_a_file_of_an_unknown_type_is_left_to_the_client_to_skip(day: Day, lab: Story) -> None:
