@@ -84,6 +84,7 @@ TEMPLATES = [
 
 # psycopg 3 with its pool; server-side binding would break the audit context and stays off.
 DATABASES: dict[str, Any] = {"default": dj_database_url.parse(INSTANCE.database_url())}
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # else each connection that PostgreSQL cut costs a request
 DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "min_size": 0,
     "max_size": int(os.environ.get("ALYX_POOL", "16")),
@@ -112,6 +113,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/admin/login/"
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = "alyx.formats"  # ISO dates on pages and in forms
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = os.environ.get(

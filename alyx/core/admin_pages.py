@@ -37,6 +37,8 @@ class Page(admin.ModelAdmin[Any]):
     form: Any = PageForm
     wire: ClassVar[Mapping[str, str]] = {}
     """Our column → the word of the services for it, where they differ."""
+    labels: ClassVar[Mapping[str, str]] = {}
+    """Field → its label, where the column's name says it badly."""
     page_actions: ClassVar[Mapping[str, str]] = {}
     """Name of the action → the verb on its button."""
     list_per_page = 100
@@ -49,6 +51,10 @@ class Page(admin.ModelAdmin[Any]):
         models.TextField: {"widget": AdminTextareaWidget(attrs={"rows": 4})},
         models.URLField: {"widget": AdminURLFieldWidget, "assume_scheme": "https"},
     }
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """The model's own, said once more: with counts in the query it would be lost."""
+        return self.ordering or self.opts.ordering
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
         """Every relation to a model with a searchable page: no drop-down grows without bound."""
@@ -170,6 +176,8 @@ class Page(admin.ModelAdmin[Any]):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """After a refusal, with what was refused."""
         form = super().get_form(request, obj, change=change, **kwargs)
+        for name in self.labels.keys() & form.base_fields.keys():
+            form.base_fields[name].label = self.labels[name]
         refused: DomainError | None = getattr(request, "refused", None)
         if refused is None or not issubclass(form, PageForm):
             return form

@@ -8,11 +8,11 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from alyx.core.admin_pages import Page
-from alyx.core.admin_shown import ago
+from alyx.core.admin_shown import ago, counted
 from alyx.core.errors import Forbidden
 from alyx.labs import inbox, services
 from alyx.labs.admin_login import BoundedLogin
@@ -22,9 +22,9 @@ from alyx.labs.tokens import revoke_token
 
 admin.site.unregister(Group)
 admin.site.login_form = BoundedLogin
-admin.site.site_header = "Lab notebook and data registry"
+admin.site.site_header = "Lab notebook"
 admin.site.site_title = "Notebook"
-admin.site.index_title = "What is there"
+admin.site.index_title = "Today"
 admin.site.enable_nav_sidebar = False
 admin.site.site_url = None
 
@@ -128,10 +128,14 @@ class LabAdmin(LabPage):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With its counts."""
+        animals: Any = Lab._meta.get_field("subjects").related_model
         rows: QuerySet[Any] = (
             super()
             .get_queryset(request)
-            .annotate(n_people=Count("memberships", distinct=True), n_animals=Count("subjects", distinct=True))
+            .annotate(
+                n_people=counted(Membership.objects.all(), "lab"),
+                n_animals=counted(animals.objects.filter(withdrawn_at__isnull=True), "lab"),
+            )
         )
         return rows
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -93,6 +93,14 @@ class ReviewInbox(ReadOnlyPage):
         return flags.filter(
             Q(lab_id__isnull=True) | Q(lab_id__in=Membership.objects.filter(user=user).values("lab_id"))
         )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What was decided is shown when it is."""
+        return self.fields[:-2] if obj is not None and obj.state == FlagState.OPEN else self.fields
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """By its name."""
+        return super().changelist_view(request, {"title": "Review inbox", **(extra_context or {})})
 
     def buttons(self, request: HttpRequest, obj: Any) -> Any:
         """Of an open flag only."""

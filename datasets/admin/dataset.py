@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
@@ -43,15 +44,15 @@ class DatasetPage(ReadOnlyPage):
         "data_format",
         "revision",
         "size",
-        "md5",
-        "sha256",
+        "md5_",
+        "sha256_",
         "hash_state",
         "content_version",
-        "software_version",
+        "made_with",
         "created_by",
         "registered",
-        "qc",
-        "is_default",
+        "qc_",
+        "default",
     ]
     fieldsets = [
         (
@@ -59,10 +60,10 @@ class DatasetPage(ReadOnlyPage):
             {
                 "fields": [
                     ("path", "session_link"),
-                    ("dataset_type", "data_format", "revision", "is_default"),
+                    ("dataset_type", "data_format", "revision", "default"),
                     ("size", "content_version", "hash_state"),
-                    ("md5", "sha256"),
-                    ("qc", "software_version", "created_by", "registered"),
+                    ("md5_", "sha256_"),
+                    ("qc_", "made_with", "created_by", "registered"),
                 ]
             },
         )
@@ -121,6 +122,31 @@ class DatasetPage(ReadOnlyPage):
         """When."""
         return ago(dataset.created_at)
 
+    @admin.display(description="MD5")
+    def md5_(self, dataset: Dataset) -> str:
+        """Of the current version."""
+        return dataset.md5 or "–"
+
+    @admin.display(description="SHA-256")
+    def sha256_(self, dataset: Dataset) -> str:
+        """Of the current version."""
+        return dataset.sha256 or "–"
+
+    @admin.display(description="QC")
+    def qc_(self, dataset: Dataset) -> str:
+        """Its name on the scale."""
+        return str(dataset.get_qc_display())
+
+    @admin.display(description="made with")
+    def made_with(self, dataset: Dataset) -> str:
+        """The version of the software that wrote it."""
+        return dataset.software_version or "–"
+
+    @admin.display(description="given when no revision is named", boolean=True)
+    def default(self, dataset: Dataset) -> bool:
+        """Whether clients get this revision when they name none."""
+        return dataset.is_default
+
     @admin.display(description="copies")
     def standing(self, dataset: Dataset) -> Any:
         """How it stands."""
@@ -133,7 +159,7 @@ class DatasetPage(ReadOnlyPage):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
         """With the table of copies and the versions."""
-        dataset = Dataset.objects.filter(pk=object_id).first()
+        dataset = self.get_object(request, unquote(object_id))
         copies = dataset.file_records.select_related("repository").order_by("repository__name") if dataset else []
         extra = {
             "copies": [
@@ -149,6 +175,7 @@ class DatasetPage(ReadOnlyPage):
                 }
                 for copy in copies
             ],
+            "standing": self.standing(dataset) if dataset else "",
             "versions": dataset.versions.order_by("-content_version") if dataset else [],
             "moves": dataset.transfer_items.select_related("destination").order_by("-created_at")[:20]
             if dataset

@@ -1,12 +1,14 @@
 """The session's page: what was recorded, and its files."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
-from alyx.core.admin_shown import badge, link
+from alyx.core.admin_shown import ago, badge, counted, link
 from alyx.core.qc import QC
 from alyx.core.status import Status
 from alyx.labs.admin import LabPage, names
@@ -32,14 +34,20 @@ class SessionPage(LabPage):
     search_fields = ["subject__nickname", "task_protocol", "=id"]
     search_help_text = "animal, task protocol or session id"
     change_form_template = "admin/session_page.html"
-    readonly_fields = ["path", "subject_link", "lab", "zone", "started_wall", "ended_wall", "registered_by"]
+    readonly_fields = ["path", "subject_link", "lab", "started", "ended", "registered"]
+    labels: ClassVar[dict[str, str]] = {
+        "qc": "QC",
+        "extended_qc": "Extended QC",
+        "n_trials": "Trials",
+        "n_correct_trials": "Correct trials",
+    }
     fieldsets = [
         (
             None,
             {
                 "fields": [
                     ("path", "subject_link", "lab"),
-                    ("started_wall", "ended_wall", "zone"),
+                    ("started", "ended", "registered"),
                     ("location", "task_protocol", "type"),
                 ]
             },
@@ -64,7 +72,8 @@ class SessionPage(LabPage):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those not withdrawn, with the number of their files and their people."""
-        shown = Count("datasets", filter=Q(datasets__withdrawn_at__isnull=True))
+        files: Any = Session._meta.get_field("datasets").related_model
+        shown = counted(files.objects.filter(withdrawn_at__isnull=True), "session")
         rows = super().get_queryset(request).filter(withdrawn_at__isnull=True)
         annotated: QuerySet[Any] = rows.annotate(n_files=shown).prefetch_related("users")
         return annotated
@@ -78,6 +87,21 @@ class SessionPage(LabPage):
     def subject_link(self, session: Session) -> Any:
         """To the animal."""
         return link(session.subject)
+
+    @admin.display(description="started")
+    def started(self, session: Session) -> str:
+        """The lab's wall clock, with its zone."""
+        return f"{session.started_wall:%Y-%m-%d %H:%M:%S} {session.zone}"
+
+    @admin.display(description="ended")
+    def ended(self, session: Session) -> str:
+        """The lab's wall clock, with its zone."""
+        return f"{session.ended_wall:%Y-%m-%d %H:%M:%S} {session.zone}" if session.ended_wall else "–"
+
+    @admin.display(description="registered")
+    def registered(self, session: Session) -> Any:
+        """When and by whom."""
+        return format_html("{} by {}", ago(session.created_at), session.registered_by or "–")
 
     @admin.display(description="recorded by")
     def by(self, session: Session) -> str:
@@ -99,11 +123,13 @@ class SessionPage(LabPage):
     ) -> Any:
         """With the table of its files, read through the reverse relation: the files belong to the app above."""
         return super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), "files": self._files(object_id)}
+            request,
+            object_id,
+            form_url,
+            {**(extra_context or {}), "files": self._files(self.get_object(request, unquote(object_id)))},
         )
 
-    def _files(self, session_id: str) -> list[dict[str, Any]]:
-        session = Session.objects.filter(pk=session_id).first()
+    def _files(self, session: Session | None) -> list[dict[str, Any]]:
         if session is None:
             return []
         files = session.datasets.filter(withdrawn_at__isnull=True).select_related("revision", "dataset_type")

@@ -3,10 +3,10 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from alyx.core.admin_shown import badge
+from alyx.core.admin_shown import badge, counted
 from alyx.core.status import Status
 from alyx.labs.admin import LabPage, names
 from subjects.models import Subject
@@ -52,7 +52,8 @@ class SubjectPage(LabPage):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those not withdrawn, with the number of their sessions."""
-        shown = Count("sessions", filter=Q(sessions__withdrawn_at__isnull=True))
+        sessions: Any = Subject._meta.get_field("sessions").related_model
+        shown = counted(sessions.objects.filter(withdrawn_at__isnull=True), "subject")
         annotated: QuerySet[Any] = (
             super().get_queryset(request).filter(withdrawn_at__isnull=True).annotate(n_sessions_=shown)
         )

@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.core.cache import cache
+from django.db.models import Model
 from django.test import Client
 
 from alyx.core.admin_shown import ago, badge, megabytes
@@ -171,3 +173,22 @@ def test_sizes_are_for_people(size: int | None, words: str) -> None:
 def test_a_badge_says_its_state_in_a_word_and_a_shape_and_escapes() -> None:
     assert "▲" in badge(Status.WARNING, "suspect")
     assert "<b>" not in badge(Status.WARNING, "<b>", "<i>")
+
+
+@pytest.mark.parametrize("model", PAGES, ids=lambda model: model.__name__)
+def test_every_list_has_an_order(model: type[Model], rows: Rows, root: Client) -> None:
+    rows.make(model, 2)
+    assert root.get(url(model, "changelist")).context["cl"].queryset.ordered
+
+
+def test_every_autocomplete_answers(rows: Rows, root: Client) -> None:
+    for model in PAGES:
+        page = admin.site._registry[model]
+        for name in page.get_autocomplete_fields(root.get("/admin/").wsgi_request):
+            query = {
+                "app_label": model._meta.app_label,
+                "model_name": str(model._meta.model_name),
+                "field_name": name,
+                "term": "a",
+            }
+            assert root.get("/admin/autocomplete/", query).status_code == 200, (model, name)

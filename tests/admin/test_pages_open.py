@@ -116,3 +116,10 @@ def test_nothing_is_chosen_from_an_endless_drop_down(rows: Rows, root: Client) -
         (row,) = rows.make(model)
         page = root.get(url(model, "change", row.pk)).content.decode()
         assert page.count("<option") < 60, model
+
+
+@EACH_PAGE
+@pytest.mark.parametrize("key", ["no-uuid", "5b1fc10a-41ae-49e5-9b66-1f7e5a8a7e3d", "%00"])
+def test_a_page_of_nothing_says_so(model: type[Model], key: str, root: Client) -> None:
+    for page in ("change", "history"):
+        assert root.get(url(model, page, key), follow=True).status_code in {200, 404}

@@ -44,7 +44,7 @@ def needs() -> list[dict[str, Any]]:
     return [
         {
             "count": count,
-            "badge": badge(status if count else Status.FINE, word if count else "nothing"),
+            "badge": badge(status if count else Status.FINE, word if count else "none"),
             "words": words,
             "url": url,
         }

@@ -1,0 +1,1 @@
+"""How dates look and are typed: ISO, everywhere (FORMAT_MODULE_PATH)."""

@@ -1,0 +1,1 @@
+"""Our formats for the only language there is."""

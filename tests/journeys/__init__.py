@@ -1,0 +1,1 @@
+"""Days of real people, in a real browser."""
