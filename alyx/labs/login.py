@@ -1,11 +1,13 @@
 """Logging in over REST, at a bounded rate per account and per address."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.core.cache import BaseCache, caches
+from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import AllowAny
@@ -24,6 +26,8 @@ from alyx.labs.tokens import issue_token
 
 class _LoginRate(SimpleRateThrottle):
     scope = "login"
+    num_requests: int
+    duration: int  # seconds
 
     @property
     def cache(self) -> BaseCache:  # type: ignore[override]  # asked anew: processes start in any order
@@ -57,6 +61,44 @@ class AccountRate(_LoginRate):
         """The account named in the body."""
         data = request.data
         return str(data.get("username", "") if hasattr(data, "get") else "")[:150].casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What the rates read of a request, for an account that is not named in its body."""
+
+    META: dict[str, Any]
+    headers: Any
+    data: dict[str, str]
+
+
+def check_password(request: HttpRequest, username: str, password: str) -> bool:
+    """Whether they are an account's, for clients that send both with every request (HTTP Basic). Wrong ones are counted
+    per account and per address at the rate of log-ins; beyond it, right ones are refused as well, so that the answer
+    does not tell. Raises TooManyAttempts."""
+    sent: Any = _Attempt(request.META, request.headers, {"username": username})
+    rates: list[_LoginRate] = [AddressRate(), AccountRate()] if settings.THROTTLE else []
+    failed = {rate: (rate.get_cache_key(sent, APIView()), _failures(rate, sent)) for rate in rates}
+    if any(len(times) >= rate.num_requests for rate, (_, times) in failed.items()):
+        raise TooManyAttempts(60)
+    if authenticate(request, username=username, password=password) is not None:
+        return True
+    for rate, (key, times) in failed.items():
+        rate.cache.set(key, [rate.timer(), *times], rate.duration)
+    return False
+
+
+def _failures(rate: _LoginRate, sent: Any) -> list[float]:
+    since = rate.timer() - rate.duration
+    return [at for at in rate.cache.get(rate.get_cache_key(sent, APIView()), []) if at > since]
+
+
+class TooManyAttempts(Exception):
+    """To be answered by a 429; `seconds` until it makes sense to try again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many attempts to log in; try again in {seconds} s")
+        self.seconds = seconds
 
 
 class Login(Endpoint):

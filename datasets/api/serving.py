@@ -16,7 +16,6 @@ from urllib.parse import quote
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import authenticate
 from django.core.cache import cache
 from django.db.models import F
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -26,6 +25,7 @@ from django.views.decorators.http import require_safe
 
 from alyx.core.rest.errors import error_body
 from alyx.labs.authentication import token_of
+from alyx.labs.login import TooManyAttempts, check_password
 from datasets.models import SERVER_ROLES, FileRecord, RepositoryKind, Tag
 from datasets.rules.alf import without_uuid
 from datasets.rules.copies import EXISTS
@@ -42,8 +42,11 @@ _PASSWORD_SECONDS = 300
 def serve_data(request: HttpRequest, path: str) -> HttpResponseBase:
     """A file of a server repository, whole or a range of it."""
     dataset_id = _dataset_of(path)
-    if not (_may_read(request) or (dataset_id and _is_public(dataset_id))):
-        return _who_are_you()
+    try:
+        if not (_may_read(request) or (dataset_id and _is_public(dataset_id))):
+            return _who_are_you()
+    except TooManyAttempts as error:
+        return JsonResponse(error_body(429, str(error)), status=429, headers={"Retry-After": str(error.seconds)})
     if dataset_id is None:
         return _nothing("the file name carries no dataset UUID")
     reason = "the registry knows no copy of it here"
@@ -215,8 +218,7 @@ def _is_account(request: HttpRequest, credentials: str) -> bool:
     key = f"basic:{salted_hmac('datasets.serving', credentials, algorithm='sha256').hexdigest()}"
     known: Any = cache.get(key)
     if known is None:
-        user = authenticate(request, username=name, password=secret)
-        known = user is not None
+        known = check_password(request, name, secret)
         cache.set(key, known, _PASSWORD_SECONDS if known else 10)
     return bool(known)
 

@@ -9,13 +9,16 @@ from alyx.core.rest.errors import error_body
 
 
 class BodyLimitMiddleware:
-    """Refuses a request whose announced length is above the limit, with 413."""
+    """Refuses a request whose announced length is above the limit, with 413, and one that announces none, with 411: it
+    would be read as empty."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Serve or refuse."""
+        if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+            return JsonResponse(error_body(411, "send the body with its Content-Length, not in chunks"), status=411)
         length = request.headers.get("Content-Length", "0")
         if not length.isdigit() and length:
             return JsonResponse(error_body(400, "Content-Length is not a number"), status=400)
