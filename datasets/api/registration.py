@@ -45,7 +45,8 @@ class CheckProtected(Endpoint):
         return Response({"status_code": 200, "details": "None of the datasets are protected"})
 
     def _question(self, request: Request) -> dict[str, Any]:
-        asked = self.body() or {name: request.query_params[name] for name in request.query_params}
+        sent = request.query_params.lists()
+        asked = self.body() or {name: values if len(values) > 1 else values[0] for name, values in sent}
         if not asked:
             raise Invalid.of("path", "send path and filenames, as JSON body or as query")
         return asked

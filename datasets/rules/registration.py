@@ -134,7 +134,9 @@ def _asked_at(call: Call, repo: Repo) -> CopyState | None:
     if call.aggregate or not repo.of_lab:
         return None
     unplaced = call.repository is None and not (call.server_only and call.exists)
-    if unplaced and not repo.is_server:  # nobody says where: look at the lab's own (ibllib sends this with server_only too)
+    if (
+        unplaced and not repo.is_server
+    ):  # nobody says where: look at the lab's own (ibllib sends this with server_only too)
         return S.ANNOUNCED
     if call.server_only:
         if not repo.is_server:

@@ -71,7 +71,7 @@ def _checked_path(dataset: Dataset, sent: str) -> str:
 def _born(dataset: Dataset, repository: Repository, relative: str, state: CopyState) -> FileRecord:
     stored = with_uuid(relative, dataset.pk) if repository.uuid_in_names else relative
     key = path_key(stored, case_sensitive=repository.case_sensitive)
-    columns = renewed(state, dataset.content_version, now())
+    columns = renewed(state, dataset.content_version)
     try:
         with transaction.atomic():
             made: FileRecord = FileRecord.objects.create(
@@ -103,7 +103,7 @@ def _apply(record: FileRecord, dataset: Dataset, asked: CopyState) -> None:
         return
     try:
         with transaction.atomic():
-            store(record, renewed(S.CLAIMED, dataset.content_version, now()))
+            store(record, renewed(S.CLAIMED, dataset.content_version))
     except IntegrityError:
         raise _taken(record.repository, dataset, record.path_key) from None
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from alyx.core.errors import Forbidden
 from datasets.models import Dataset, Tag
@@ -57,7 +57,7 @@ def check_protected(*, actor: Any, call: RegisterCall) -> Details:
         Dataset.objects.shown()
         .filter(**owner.columns, name__in={file.path.name for file in call.files})
         .annotate(protected=is_protected())
-        .order_by("-created_at", "-revision__name")
+        .order_by("-created_at", F("revision__name").desc(nulls_last=True))
         .values_list("collection", "name", "revision__name", "protected")
     )
     return details_of(call, ((collection, name, revision or "", flag) for collection, name, revision, flag in rows))

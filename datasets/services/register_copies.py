@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -72,9 +71,9 @@ def decide_copies(
             outdated = copy is not None and copy.content_version != target.content_version
             effects = effect(copy.state if copy else None, asked.get(repository_id), outdated=outdated)
             if copy is None:
-                changes.new.append(_new(target, repository_id, effects, paths, around.now))
+                changes.new.append(_new(target, repository_id, effects, paths))
             else:
-                _change(changes, copy, effects, target, around.now)
+                _change(changes, copy, effects, target)
     return changes
 
 
@@ -114,7 +113,7 @@ def _refuse_taken(
             raise Invalid.of("filenames", text)
 
 
-def _new(target: Target, repository_id: UUID, effects: Effect, paths: Paths, now: datetime) -> dict[str, Any]:
+def _new(target: Target, repository_id: UUID, effects: Effect, paths: Paths) -> dict[str, Any]:
     relative, stored, key = paths[target.id, repository_id]
     return {
         "id": uuid4(),
@@ -123,13 +122,14 @@ def _new(target: Target, repository_id: UUID, effects: Effect, paths: Paths, now
         "relative_path": relative,
         "stored_path": stored,
         "path_key": key,
-        **renewed(effects.steps[0].state, target.content_version, now),
+        **renewed(effects.steps[0].state, target.content_version),
     }
 
 
-def renewed(state: CopyState, version: int, now: datetime) -> dict[str, Any]:
+def renewed(state: CopyState, version: int) -> dict[str, Any]:
     """The columns of a record that begins to speak of a version: nothing is proved of it. A claim also says that what we
-    last read there is gone; else size and digests stay, for those bytes may still hold the name."""
+    last read there is gone; else size and digests stay, for those bytes may still hold the name. An announcement is looked
+    at by the night: by day the file may still be on its way to where it was announced."""
     return {
         **({"size_bytes": None, "md5": "", "sha256": ""} if state is S.CLAIMED else {}),
         "state": state,
@@ -138,12 +138,12 @@ def renewed(state: CopyState, version: int, now: datetime) -> dict[str, Any]:
         "evidence": {},
         "verified_at": None,
         "first_miss_at": None,
-        "look_due_at": now if state is S.ANNOUNCED else None,
+        "look_due_at": None,
         "reason": REASONS[state],
     }
 
 
-def _change(changes: CopyChanges, copy: Copy, effects: Effect, target: Target, now: datetime) -> None:
+def _change(changes: CopyChanges, copy: Copy, effects: Effect, target: Target) -> None:
     *before, last = effects.steps or (None,)
     for step in before:
         if step is not None:
@@ -151,7 +151,7 @@ def _change(changes: CopyChanges, copy: Copy, effects: Effect, target: Target, n
     if last is None and not effects.renews:
         return
     state = last.state if last else copy.state
-    row = renewed(state, target.content_version, now) if effects.renews else _superseded(state)
+    row = renewed(state, target.content_version) if effects.renews else _superseded(state)
     changes.then.append({"id": copy.id, **row})
 
 

@@ -3,7 +3,6 @@ repositories, types, formats and revisions."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -145,9 +144,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`now` is the database's time, `places` are by id, `named` is the repository the call names."""
+    """`places` are by id, `named` is the repository the call names."""
 
-    now: datetime
     places: dict[UUID, Place]
     named: Place | None
     lab_ids: frozenset[UUID]
@@ -165,7 +163,7 @@ WITH lab AS (SELECT id, name FROM labs_lab WHERE id = %(lab)s OR lower(name) = A
     SELECT r.* FROM datasets_repository r
     WHERE r.name = %(name)s OR %(name)s <> '' AND r.hostname = %(name)s
        OR EXISTS (SELECT 1 FROM datasets_repository_labs l JOIN lab ON lab.id = l.lab_id WHERE l.repository_id = r.id))
-SELECT alyx_now(), json_build_object(
+SELECT json_build_object(
     'labs', (SELECT coalesce(json_agg(json_build_array(id, name)), '[]') FROM lab),
     'places', (SELECT coalesce(json_agg(json_build_array(
         p.id, p.name, p.role, p.state, p.hostname, p.uuid_in_names, p.case_sensitive,
@@ -193,7 +191,7 @@ def look_around(*, call: RegisterCall, owner: Owner) -> Surroundings:
                 "created_by": call.created_by,
             },
         )
-        now, text = cursor.fetchone()
+        (text,) = cursor.fetchone()
     read = orjson.loads(text)
     labs = {UUID(lab): str(name) for lab, name in read["labs"]}
     _refuse_unknown_labs(call.labs, labs.values())
@@ -201,7 +199,6 @@ def look_around(*, call: RegisterCall, owner: Owner) -> Surroundings:
     if call.created_by and read["created_by"] is None:
         raise Invalid.of("created_by", f"there is no user {shown(call.created_by)}")
     return Surroundings(
-        now=now,
         places={place.id: place for place in places},
         named=_named(wanted, "name" if call.repository else "hostname", places, frozenset(labs)),
         lab_ids=frozenset(labs),
