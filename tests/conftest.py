@@ -21,7 +21,7 @@ def use_database() -> None:
     """Point Django at the database: pytest-django has read the settings before any conftest could start one."""
     ensure_database()
     known = connections["default"].settings_dict
-    found = dj_database_url.parse(os.environ["DATABASE_URL"])
+    found = dj_database_url.parse(os.environ["DATABASE_URL"], conn_health_checks=True)  # as in the settings
     options = {**known["OPTIONS"], **found.pop("OPTIONS", {}), "options": ALLOW_TRUNCATE}
     known.update({**found, "OPTIONS": options})
 
