@@ -27,11 +27,10 @@ _CLAIM = """
 WITH next AS (
     SELECT j.id FROM transfers_transferjob j LEFT JOIN transfers_nightwindow w ON w.id = j.window_id
      WHERE j.state <> 'settled' AND (j.lease_until IS NULL OR j.lease_until <= alyx_now())
-       AND (j.state <> 'prepared' OR w.state = 'open' AND w.ends_at > alyx_now())
        AND (%(job)s::uuid IS NULL OR j.id = %(job)s::uuid)
-       AND (j.window_id = ANY (%(windows)s::uuid[]) OR j.lease_until <= alyx_now()
-            OR %(windows)s::uuid[] IS NULL
-               AND (w.kind = 'night' OR j.created_at < alyx_now() - make_interval(secs => %(courtesy)s)))
+       AND (j.state <> 'prepared' OR w.state = 'open' AND w.ends_at > alyx_now() AND (
+            j.window_id = ANY (%(windows)s::uuid[]) OR %(windows)s::uuid[] IS NULL AND (
+                w.kind = 'night' OR j.created_at < alyx_now() - make_interval(secs => %(courtesy)s))))
      ORDER BY j.state = 'prepared', j.created_at, j.id
      LIMIT 1 FOR UPDATE OF j SKIP LOCKED
 )
@@ -105,8 +104,8 @@ def _clock() -> float:
 def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None = None) -> Lease | None:
     """Take a job that nobody holds: interrupted ones first. None when there is none (others may hold all).
 
-    `windows`: only jobs of these windows, and those whose lease has lapsed. A job that is not begun yet is taken only
-    while its window is open; one of a window opened by hand is left for a minute to those who name the window.
+    A job that is not begun yet is taken only while its window is open, and one of a window opened by hand is left for a
+    minute to those who name it. `windows`: no other jobs are begun.
     """
     owner = owner_name()
     at = _clock()

@@ -17,9 +17,9 @@ from alyx.core import clock
 from alyx.core.failpoints import declare, failpoint
 from datasets.models import Repository
 from transfers.backends.base import BackendFailure
-from transfers.models import NightWindow, TransferItem, TransferJob
+from transfers.models import NightWindow, TransferJob
 from transfers.models.window import WindowState
-from transfers.rules.lifecycle import LIVE, ItemState, JobState
+from transfers.rules.lifecycle import JobState
 from transfers.services.leases import claimable
 from transfers.services.looking import Looked, due_looks, look_at_due
 from transfers.services.moving import drive_job
@@ -27,7 +27,15 @@ from transfers.services.packing import pack_jobs
 from transfers.services.places import READABLE_STATES, backend_for, heal_repositories, reachable
 from transfers.services.planning import EVERYTHING, Scope, plan_transfers
 from transfers.services.reconsidering import reconsider_items, wake_waiting
-from transfers.services.windows import cancel_unsent, close_by_hand, close_windows, open_by_hand, open_windows
+from transfers.services.windows import (
+    cancel_unsent,
+    close_by_hand,
+    close_windows,
+    keep_open,
+    open_by_hand,
+    open_windows,
+    others_by_hand,
+)
 
 log = logging.getLogger(__name__)
 
@@ -142,12 +150,20 @@ def run_now(*, actor: Any, scope: Scope = EVERYTHING, progress: Progress, patien
     This process works itself, beside whatever workers are alive. `patience_seconds`: how long jobs are left to a worker
     before this process takes them (0: at once).
     """
+    close_windows()
+    cancel_unsent()
     heal_repositories()
+    run_jobs(windows=[])
     wake_waiting(actor=actor, scope=scope)
-    progress.windows = open_by_hand(actor=actor, repositories=_sources(scope))
-    keys = [window.pk for window in progress.windows]
+    sources = list(_sources(scope))
+    inherited = [window.pk for window in others_by_hand(sources)]
+    ours: list[NightWindow] = []
     try:
         for _ in range(ROUNDS_AT_MOST):
+            if not ours or not keep_open(ours):
+                ours = open_by_hand(actor=actor, repositories=sources)
+                progress.windows += ours
+            keys = [window.pk for window in progress.windows] + inherited
             prepared = prepare(actor=actor, scope=scope)
             progress.add(prepared)
             progress.say(progress)
@@ -156,7 +172,7 @@ def run_now(*, actor: Any, scope: Scope = EVERYTHING, progress: Progress, patien
     finally:
         close_by_hand(progress.windows)
         cancel_unsent()
-        run_jobs(windows=keys)
+        run_jobs(windows=[])
     return progress
 
 
@@ -176,17 +192,14 @@ def _drive_all(windows: list[uuid.UUID], progress: Progress, patience_seconds: f
     live = TransferJob.objects.filter(window__in=windows).exclude(state=JobState.SETTLED)
     before = live.count()
     patient_until = time.monotonic() + patience_seconds
-    held_since: float | None = None
     while (left := live.count()) > 0:
         if time.monotonic() >= patient_until and drive_job(windows=windows) is not None:
-            held_since = None
             progress.say(progress)
             continue
+        keep_open(progress.windows)
         progress.say(progress)
-        if time.monotonic() >= patient_until:
-            held_since = held_since or time.monotonic()
-            if left == _waiting_for_a_place(windows):
-                break
+        if time.monotonic() >= patient_until and left == _waiting_for_a_place(windows):
+            break
         time.sleep(0.2)
     return before - live.count()
 
@@ -195,8 +208,3 @@ def _waiting_for_a_place(windows: list[uuid.UUID]) -> int:
     """Jobs that nobody can end now, because their destination cannot be reached to bar a former owner."""
     blocked = TransferJob.objects.filter(window__in=windows, fence__gt=1).exclude(state=JobState.SETTLED)
     return blocked.exclude(destination__state="active").count()
-
-
-def unfinished() -> int:
-    """How many copies are on their way or wait for a later try or a person."""
-    return TransferItem.objects.filter(state__in=sorted(LIVE - {ItemState.NEEDS_HUMAN})).count()

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Value
 
 from alyx.core import clock
 from alyx.core.failpoints import declare, failpoint
@@ -18,8 +18,8 @@ from transfers.rules.lifecycle import JobState
 from transfers.rules.schedule import Night, night_due
 
 OPENED = declare("tick.window_opened")
-MANUAL_LENGTH = timedelta(hours=24)
-"""A window opened by hand is closed by whoever opened it; if that was killed, at the latest after this."""
+MANUAL_LENGTH = timedelta(hours=2)
+"""A window opened by hand is kept open and closed by whoever opened it; if that was killed it ends after this."""
 
 
 def open_windows(*, now: datetime | None = None) -> int:
@@ -74,6 +74,25 @@ def open_by_hand(*, actor: Any, repositories: Iterable[Repository]) -> list[Nigh
             )
             for repository in repositories
         ]
+    )
+
+
+def keep_open(windows: Iterable[NightWindow]) -> bool:
+    """Put off the end of windows opened by hand; whether all of them are still open."""
+    keys = [window.pk for window in windows]
+    rows = NightWindow.objects.filter(pk__in=keys, state=WindowState.OPEN)
+    return rows.update(ends_at=clock.AlyxNow() + Value(MANUAL_LENGTH)) == len(keys)
+
+
+def others_by_hand(repositories: Iterable[Repository]) -> list[NightWindow]:
+    """Windows that somebody else has opened by hand there and not closed (another run, alive or killed)."""
+    return list(
+        NightWindow.objects.filter(
+            repository__in=list(repositories),
+            kind=WindowKind.MANUAL,
+            state=WindowState.OPEN,
+            ends_at__gt=clock.AlyxNow(),
+        )
     )
 
 
