@@ -12,7 +12,7 @@ from alyx.core.clock import AlyxNow
 from alyx.core.errors import Forbidden, Invalid
 from alyx.core.rest.names import all_by_name
 from alyx.labs.models import Lab, Location, Project, Role, Token, User
-from alyx.labs.permissions import MANAGING_ROLES, authorise, authorise_anywhere
+from alyx.labs.permissions import MANAGING_ROLES, authorise, authorise_anywhere, may
 from alyx.labs.zones import zone_corrected
 
 _LAB_NAME = re.compile(r"\w+", re.ASCII)
@@ -66,8 +66,19 @@ def change_lab(*, actor: Any, lab: Lab, changes: Mapping[str, Any]) -> Lab:
     if moved:
         zone_corrected(lab)
     if repositories is not None:
-        getattr(lab, "repositories").set(_repositories(repositories))  # noqa: B009
+        wanted = _repositories(repositories)
+        for repository in wanted:
+            _authorise_taking(actor, lab, repository)
+        getattr(lab, "repositories").set(wanted)  # noqa: B009
     return lab
+
+
+def _authorise_taking(actor: Any, lab: Lab, repository: Any) -> None:
+    """A repository that other labs have becomes this lab's too only by somebody who manages it there."""
+    labs = list(repository.labs.all())
+    if lab in labs or not labs or any(may(actor, other.pk, MANAGING_ROLES) for other in labs):
+        return
+    raise Forbidden(f"{repository.name} belongs to another lab; {actor} may not give it to lab {lab.name}")
 
 
 @transaction.atomic
