@@ -13,6 +13,7 @@ from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import conditional_escape
 from pghistory.models import Events
 
 from alyx.core.admin_forms import REASON, PageForm, ReasonForm, form_after_refusal
@@ -176,8 +177,9 @@ class Page(admin.ModelAdmin[Any]):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """After a refusal, with what was refused."""
         form = super().get_form(request, obj, change=change, **kwargs)
-        for name in self.labels.keys() & form.base_fields.keys():
-            form.base_fields[name].label = self.labels[name]
+        for name, field in form.base_fields.items():
+            field.label = self.labels.get(name, field.label)
+            field.help_text = conditional_escape(field.help_text)  # Django's template trusts it: "<lab>" would vanish
         refused: DomainError | None = getattr(request, "refused", None)
         if refused is None or not issubclass(form, PageForm):
             return form

@@ -1,6 +1,6 @@
 """Repositories."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -29,6 +29,12 @@ class RepositoryPage(LabPage):
 
     writing_roles = MANAGING_ROLES
     list_display = ["name", "standing", "kind", "role", "of_labs", "timezone", "root"]
+    labels: ClassVar[dict[str, str]] = {
+        "data_url": "Data URL",
+        "uuid_in_names": "UUID in names",
+        "timezone": "Time zone",
+        "json": "JSON",
+    }
     list_filter = ["state", "kind", "role", "labs"]
     search_fields = ["name", "root", "globus_endpoint_id"]
     fieldsets = [
@@ -71,6 +77,7 @@ class RepositoryPage(LabPage):
         if change:
             said.pop("labs", None)
             return change_repository(actor=actor, repository=row, changes=said)
+        said["uuid_in_names"] = said.get("uuid_in_names") or None  # unticked: as its role has it
         return create_repository(actor=actor, **said)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -157,6 +157,7 @@ def test_a_repository_is_made_and_changed_by_its_service(rows: Rows, root: Clien
     assert root.post(url(Repository, "add"), {**form, "root": "/data/central"}).status_code == 302
     made = Repository.objects.get(name="central 1")
     assert list(made.labs.all()) == [rows.lab]
+    assert made.uuid_in_names  # as clients expect of a server
     secret = {**form, "root": "/data/central", "json": '{"secret key": "x"}'}
     assert "secret" in errors(root.post(url(Repository, "change", made.pk), secret))["json"][0]
     changed = {**form, "root": "/data/other", "data_url": "example.org/lab/Subjects", "reason": "moved"}

@@ -1,5 +1,6 @@
 """Every page, at two sizes and in two themes: nothing sticks out, nothing complains, everything can be touched."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,14 @@ OTHERS = [
 EACH_WINDOW = pytest.mark.parametrize(
     ("viewport", "theme"), [("tablet", "light"), ("desktop", "light"), ("tablet", "dark"), ("desktop", "dark")]
 )
-KEPT = {"dataset-desktop-light", "list-dataset-tablet-light", "list-reviewflag-desktop-light", "first-desktop-light"}
-"""Pictures that the documentation shows."""
+KEPT = {
+    "dataset-desktop-light": "dataset",
+    "list-dataset-tablet-light": "datasets-tablet",
+    "list-reviewflag-desktop-light": "inbox",
+    "first-desktop-light": "first-page",
+}
+"""Pictures that the documentation shows; `make screenshots` makes them anew."""
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "screenshots"
 
 
 def address(page: str, days: LabDays) -> str:
@@ -55,6 +62,9 @@ def address(page: str, days: LabDays) -> str:
 
 
 def picture(watch: Watch, folder: Path, name: str) -> None:
+    if os.environ.get("ALYX_SCREENSHOTS") and name in KEPT:
+        DOCUMENTATION.mkdir(parents=True, exist_ok=True)
+        watch.page.screenshot(path=DOCUMENTATION / f"{KEPT[name]}.png", animations="disabled")
     watch.page.screenshot(path=folder / f"{name}.png", full_page="list-" not in name, animations="disabled")
 
 
@@ -70,6 +80,7 @@ def test_a_page_fits_is_quiet_and_can_be_touched(
     assert watch.overflow() == []
     assert watch.too_small() == []
     assert watch.small_print() == []
+    assert watch.faint() == []
 
 
 def test_every_registered_page_is_looked_at() -> None:

@@ -28,6 +28,31 @@ _WIDER = """() => [...document.querySelectorAll("body *")].filter(element => {
     return box.right > document.documentElement.clientWidth + 1 || box.left < -1;
 }).map(element => element.outerHTML.slice(0, 120))"""
 
+_FAINT = """() => {
+    const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+    const rgba = colour => {
+        canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const over = (top, below) => top.slice(0, 3).map((value, i) => value * top[3] / 255 + below[i] * (1 - top[3] / 255));
+    const behind = element => {
+        const layers = [];
+        for (let e = element; e; e = e.parentElement) layers.unshift(rgba(getComputedStyle(e).backgroundColor));
+        return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
+    };
+    const light = colour => {
+        const [r, g, b] = colour.map(value => value / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const contrast = (one, other) => (Math.max(light(one), light(other)) + 0.05) / (Math.min(light(one), light(other)) + 0.05);
+    return [...document.querySelectorAll("body *")].filter(element => element.checkVisibility()
+            && [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim().length > 1))
+        .map(element => {
+            const below = behind(element);
+            return [contrast(over(rgba(getComputedStyle(element).color), below), below), element.outerHTML.slice(0, 120)];
+        }).filter(([ratio]) => ratio < 4.5).map(([ratio, what]) => `${ratio.toFixed(2)} ${what}`);
+}"""
+
 
 @dataclass
 class Watch:
@@ -51,7 +76,10 @@ class Watch:
             self.problems.append(text)
 
     def _failed(self, request: Request) -> None:
-        self.problems.append(f"failed: {request.url} {request.failure}")
+        overtaken = (
+            "/autocomplete/" in request.url and request.failure == "net::ERR_ABORTED"
+        )  # by the next letter typed
+        self._note(not overtaken, f"failed: {request.url} {request.failure}")
 
     def _answered(self, response: Response) -> None:
         elsewhere = urlsplit(response.url).netloc != urlsplit(self.site).netloc and not response.url.startswith("data:")
@@ -68,6 +96,11 @@ class Watch:
         wide = self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         found: list[str] = self.page.evaluate(_WIDER)
         return found or (["the page is wider than the window"] if wide else [])
+
+    def faint(self) -> list[str]:
+        """Text that stands out from its ground by less than 4.5 : 1."""
+        found: list[str] = self.page.evaluate(_FAINT)
+        return found
 
     def controls(self, selector: str = MAIN_CONTROLS) -> list[dict[str, Any]]:
         """The visible controls with their sizes."""
