@@ -40,9 +40,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look does to one copy: from the state and version it was seen in to another state (None: it stays).
+    """What a look does to one copy: from the state, version and doubt it began with to another state (None: it stays).
 
-    `look_due_at`: when to look again. `doubted_at`: since when looks found it bad.
+    `look_due_at`: when to look again. `doubted_at`: since when looks found it bad. `began_doubted_at`: the same when the
+    look began; what else happened to the copy meanwhile makes the look void.
     """
 
     copy_id: uuid.UUID
@@ -52,6 +53,7 @@ class Seen:
     doubted_at: datetime | None = None
     look_due_at: datetime | None = None
     reason: str = ""
+    began_doubted_at: datetime | None = None
 
 
 def _ids(sql: str, parameters: dict[str, Any]) -> set[uuid.UUID]:
@@ -200,9 +202,10 @@ UPDATE datasets_filerecord c
    SET state = w.target, first_miss_at = w.doubted, look_due_at = w.due, reason = w.reason,
        last_seen_at = CASE WHEN w.doubted IS NULL THEN alyx_now() ELSE c.last_seen_at END
   FROM unnest(%(copies)s::uuid[], %(versions)s::int[], %(states)s::text[], %(targets)s::text[],
-              %(doubted)s::timestamptz[], %(due)s::timestamptz[], %(reasons)s::text[])
-       AS w (id, version, state, target, doubted, due, reason)
+              %(doubted)s::timestamptz[], %(due)s::timestamptz[], %(reasons)s::text[], %(began)s::timestamptz[])
+       AS w (id, version, state, target, doubted, due, reason, began)
  WHERE c.id = w.id AND c.state || '' = w.state AND c.content_version = w.version
+   AND (c.state IN ('claimed', 'verified') OR c.first_miss_at IS NOT DISTINCT FROM w.began)
 RETURNING c.id
 """
 
@@ -230,6 +233,7 @@ def record_looks(*, actor: Any, seen: Sequence[Seen]) -> set[uuid.UUID]:
         "doubted": [look.doubted_at for look in seen],
         "due": [look.look_due_at for look in seen],
         "reasons": [look.reason for look in seen],
+        "began": [look.began_doubted_at for look in seen],
     }
     return _ids(_SEEN, parameters)
 

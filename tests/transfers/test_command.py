@@ -141,9 +141,10 @@ def test_only_those_who_manage_the_labs_data_may_retry_or_cancel(world: World) -
     reader, manager = User.objects.create(username="reader"), User.objects.create(username="manager")
     Membership.objects.create(user=reader, lab=world.lab, role=Role.READER)
     Membership.objects.create(user=manager, lab=world.lab, role=Role.DATA_MANAGER)
-    for act in (lambda: retry_item(actor=reader, item=item), lambda: cancel_item(actor=reader, item=item, reason="")):
-        with pytest.raises(Forbidden):
-            act()
+    with pytest.raises(Forbidden):
+        retry_item(actor=reader, item=item)
+    with pytest.raises(Forbidden):
+        cancel_item(actor=reader, item=item, reason="")
     cancel_item(actor=manager, item=item, reason="not worth it")
     with pytest.raises(Conflict):
         cancel_item(actor=manager, item=item, reason="twice")

@@ -1,5 +1,7 @@
 """What the database refuses whatever wrote it: raw SQL, so that no Python of ours can help."""
 
+from typing import Any
+
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
@@ -13,7 +15,7 @@ from transfers.services.planning import plan_transfers
 from transfers.services.windows import open_by_hand
 
 
-def refused(statement: str, message: str, *parameters: object) -> None:
+def refused(statement: str, message: str, *parameters: Any) -> None:
     """The statement fails, and says why."""
     with pytest.raises(DatabaseError, match=message), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, parameters)

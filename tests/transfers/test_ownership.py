@@ -13,7 +13,7 @@ from tests.transfers.world import World, assert_converged, run
 from transfers.backends.base import LeaseLost
 from transfers.models import NightWindow, TransferItem, TransferJob
 from transfers.rules.lifecycle import LEASE_SECONDS
-from transfers.services import leases, moving
+from transfers.services import leases, moving, registering
 from transfers.services.leases import claim_job
 from transfers.services.moving import drive_job
 from transfers.services.packing import pack_jobs
@@ -184,7 +184,7 @@ def test_a_version_registered_while_the_file_was_under_way_makes_the_item_stale_
 def test_a_version_registered_after_the_bytes_got_their_name_is_never_proved_by_the_old_ones(
     world: World, windows: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = moving.register_proved
+    real = registering.register_proved
 
     def register_first(**rest: object) -> int:
         monkeypatch.setattr(moving, "register_proved", real)

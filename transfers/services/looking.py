@@ -288,7 +288,14 @@ def _seen(sight: _Sight, found: Finding, outcome: LookOutcome, now: datetime) ->
     due = (outcome.doubted_at or now) + LOOKS_APART if stays_open else None
     reason = "" if found is Finding.UNPROVABLE else _says(sight, found)
     return copies.Seen(
-        sight.copy.pk, sight.copy.content_version, state, outcome.move_to, outcome.doubted_at, due, reason
+        sight.copy.pk,
+        sight.copy.content_version,
+        state,
+        outcome.move_to,
+        doubted_at=outcome.doubted_at,
+        look_due_at=due,
+        reason=reason,
+        began_doubted_at=sight.copy.first_miss_at,
     )
 
 
