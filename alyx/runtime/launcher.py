@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 NOBODY = 65534
+_ACCESS_COUNTS_POWERS = "--securebits=+no_setuid_fixup"
+"""PostgreSQL asks access(2) about its own programs, which ignores capabilities unless this is set."""
 _SETPRIV = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 
@@ -51,7 +53,7 @@ def candidates(cluster: Path) -> Iterator[tuple[str, ...]]:
     give(cluster, NOBODY)
     yield _SETPRIV
     for power in ("dac_read_search", "dac_override"):  # only to pass through folders that only root may enter
-        yield (*_SETPRIV, f"--inh-caps=+{power}", f"--ambient-caps=+{power}")
+        yield (*_SETPRIV, _ACCESS_COUNTS_POWERS, f"--inh-caps=+{power}", f"--ambient-caps=+{power}")
 
 
 def give(folder: Path, uid: int) -> None:
@@ -74,7 +76,8 @@ def _works(prefix: Sequence[str], cluster: Path, postgres: Path) -> bool:
     if not shutil.which(prefix[0]):
         return False
     script = 'test "$(id -u)" != 0 && test -w "$1" && "$2" --version'
+    pg_ctl = postgres.with_name("pg_ctl")  # says on standard error when it may run but does not find itself
     tried = subprocess.run(
-        [*prefix, "sh", "-c", script, "sh", str(cluster), str(postgres)], capture_output=True, check=False
+        [*prefix, "sh", "-c", script, "sh", str(cluster), str(pg_ctl)], capture_output=True, check=False
     )
-    return tried.returncode == 0
+    return tried.returncode == 0 and not tried.stderr

@@ -180,7 +180,7 @@ class Postgres:
                 self._make_role_and_database(credentials)
                 return credentials
             time.sleep(1 + attempt)  # a killed postmaster's children may need a moment; a port may just have been taken
-        raise PostgresFailed(f"PostgreSQL in {self.folder} does not start.\n{self._log_end()}")
+        raise PostgresFailed(f"PostgreSQL in {self.folder} does not start.\n{started.stderr}{self._log_end()}")
 
     def _initialise(self) -> None:
         """Make the cluster beside its place and move it there whole, so that a killed attempt leaves no half of one."""

@@ -1,6 +1,7 @@
 """The private PostgreSQL: closed to others, started once, found again, stopped by the last who leaves."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from alyx.runtime import launcher
 from alyx.runtime.instance import ROOT
-from alyx.runtime.postgres import Postgres, PostgresFailed
+from alyx.runtime.postgres import Postgres, PostgresFailed, wheel_binaries
 
 pytestmark = pytest.mark.embedded
 
@@ -223,6 +224,26 @@ def test_without_user_namespaces_root_runs_it_as_nobody(postgres: Postgres, monk
     monkeypatch.undo()
     postgres.acquire()
     assert Path(f"/proc/{postmaster(postgres)}").stat().st_uid == launcher.NOBODY
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
+@pytest.mark.parametrize("way", ["unshare", "setpriv"])
+def test_programs_in_a_folder_only_root_may_enter_run_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A clone in root's home, its environment included."""
+    closed = tmp_path / "closed"
+    package = wheel_binaries().parent.parent
+    shutil.copytree(package / "pginstall18", closed / package.name / "pginstall18", symlinks=True)
+    shutil.copytree(package.with_name(f"{package.name}.libs"), closed / f"{package.name}.libs", symlinks=True)
+    closed.chmod(0o700)
+    real = launcher._works
+    monkeypatch.setattr(launcher, "_works", lambda prefix, *rest: prefix[0] == way and real(prefix, *rest))
+    cluster = Postgres(closed / "var" / "postgres", closed / package.name / "pginstall18" / "bin")
+    with psycopg.connect(cluster.acquire()) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert cluster.release()
+    assert not cluster.alive()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
