@@ -174,3 +174,14 @@ def test_what_a_version_meant_is_filled_once_and_never_changed() -> None:
     with pytest.raises(DatabaseError, match="written once"), transaction.atomic():
         sql(f"DELETE FROM datasets_contentversion {mine}", dataset.pk)
     assert ContentVersion.objects.get(dataset=dataset).size_bytes == 5
+
+
+def test_the_contexts_of_events_are_kept() -> None:
+    with acting(path="command tests", reason="a reason to keep"):
+        a_subject()
+    assert sql("SELECT count(*) FROM pghistory_context WHERE metadata->>'reason' = 'a reason to keep'") == [(1,)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('alyx.allow_truncate', 'off', true)")
+        for statement in ("DELETE FROM pghistory_context", "TRUNCATE pghistory_context CASCADE"):
+            with pytest.raises(DatabaseError, match="it says who changed what"), transaction.atomic():
+                cursor.execute(statement)
