@@ -18,7 +18,7 @@ from alyx.runtime.postgres import Postgres
 from tests.servers import Missing, browser, debian_postgres, install, redis_server
 
 STATE = ROOT / "var" / "test"
-PARALLEL = ("-n", "2", "--dist", "loadfile")
+PARALLEL = ("-n", "2", "--dist", "loadfile", "--durations", "10")
 INTEGRATION = "not model and not browser and not embedded"
 """What is run again on the servers: not what needs no server, looks at pages, or tries the embedded ones."""
 
