@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from alyx.core.rest.schema import schema
 from alyx.health import healthz
@@ -9,6 +10,7 @@ from datasets.api.session_removal import delete_session
 from sessions.api.session import SessionDetailView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(url="/admin/"), name="home"),
     path("healthz", healthz),
     path("admin/", admin.site.urls),
     path("api/schema", schema),

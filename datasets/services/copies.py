@@ -67,17 +67,25 @@ def _names(states: Iterable[CopyState]) -> list[str]:
 
 
 _INCOMING = """
+WITH held AS (
+    SELECT d.id, d.content_version FROM datasets_dataset d
+     WHERE d.withdrawn_at IS NULL
+       AND d.id IN (SELECT dataset_id FROM datasets_filerecord WHERE id = ANY (%(copies)s::uuid[]))
+     ORDER BY d.id FOR NO KEY UPDATE
+)
 UPDATE datasets_filerecord c
    SET state = 'incoming', content_version = w.version, look_due_at = NULL, first_miss_at = NULL, reason = ''
-  FROM unnest(%(copies)s::uuid[], %(versions)s::int[]) AS w (id, version)
- WHERE c.id = w.id AND array_position(%(fillable)s::text[], c.state::text) IS NOT NULL
+  FROM unnest(%(copies)s::uuid[], %(versions)s::int[]) AS w (id, version), held
+ WHERE c.id = w.id AND held.id = c.dataset_id AND held.content_version = w.version
+   AND array_position(%(fillable)s::text[], c.state::text) IS NOT NULL
 RETURNING c.id
 """
 
 
 @transaction.atomic
 def mark_incoming(*, actor: Any, copies: Sequence[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
-    """A transfer of (copy, content version) to these places is under way. Returns those that moved.
+    """A transfer of (copy, content version) to these places is under way. Returns those that moved: not the copies of a
+    dataset that means other bytes by now.
 
     `size_bytes` and digests stay: they are of the bytes last read there, which may still hold the name.
     """

@@ -256,7 +256,7 @@ def authorise_registration(*, actor: Any, call: RegisterCall, owner: Owner, arou
         authorise_anywhere(actor, act=act)
     others = around.lab_ids - ({owner.lab.pk} if owner.lab else set())
     named = around.named
-    foreign = named is not None and not named.is_server and named.labs and not named.labs & around.lab_ids
+    foreign = named is not None and named.labs and not named.labs & around.lab_ids
     if not (others or foreign):
         return
     writable = writable_labs(actor)

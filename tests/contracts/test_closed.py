@@ -11,6 +11,7 @@ pytestmark = pytest.mark.django_db
 OPEN = {"auth-token", "api/schema", "healthz"}
 """Login, the schema, and whether we are well. The admin sends to its login, data answer 401 for the sake of urllib."""
 OWN_ANSWER = {"admin/": {302}, "data/": {401, 404}}
+HOME = {""}  # sends to the admin
 
 
 def routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
@@ -32,7 +33,7 @@ REST = sorted(
     {
         route
         for route in routes(get_resolver().url_patterns)
-        if route not in OPEN and not route.startswith(tuple(OWN_ANSWER))
+        if route not in OPEN | HOME and not route.startswith(tuple(OWN_ANSWER))
     }
 )
 
@@ -48,6 +49,10 @@ def test_anonymous_gets_a_403_as_json(route: str, verb: str) -> None:
 @pytest.mark.parametrize(("route", "codes"), OWN_ANSWER.items())
 def test_the_others_have_their_own_way_of_being_closed(route: str, codes: set[int]) -> None:
     assert Client().get(f"/{route}").status_code in codes
+
+
+def test_home_sends_to_the_admin() -> None:
+    assert Client().get("/").headers["Location"] == "/admin/"
 
 
 def test_there_are_routes_to_test() -> None:

@@ -25,7 +25,6 @@ from transfers.models import TransferItem, TransferJob
 from transfers.rules.errors import ErrorCode, Side, policy
 from transfers.rules.lifecycle import IN_FLIGHT, JOB_WRITING, ItemState, JobState
 from transfers.rules.routing import CLAIMS_AT_MOST, STEP, cut
-from transfers.services import faults
 from transfers.services.leases import Lease, claim_job
 from transfers.services.places import backend_for, block, probe
 from transfers.services.registering import register_proved
@@ -222,8 +221,6 @@ def _stage(run: Run, files: dict[str, TransferItem], specs: dict[str, FileSpec])
     if todo:
         outcomes = run.destination.send(run.source, run.spec(todo), run.lease.beat).outcomes
         failpoint(SENT)
-        for spec in todo:
-            faults.damage_staging(run.job.destination, run.job.submission_id.hex, run.lease.fence, spec)
         _note_failures(run, files, outcomes)
     with run.lease.hold():
         arrived = TransferItem.objects.filter(

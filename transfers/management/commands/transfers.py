@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
 from alyx.core.audit import acting
 from alyx.core.errors import DomainError
@@ -20,7 +21,7 @@ from datasets.models import Dataset, Repository
 from transfers import queries
 from transfers.models import Attempt, TransferItem, TransferJob
 from transfers.rules.evidence import Finding
-from transfers.services import faults, night
+from transfers.services import night
 from transfers.services.looking import Looked
 from transfers.services.places import establish_canary
 from transfers.services.planning import Scope, plan_transfers
@@ -82,6 +83,9 @@ class Command(BaseCommand):
                 code = act(given)
         except DomainError as error:
             raise CommandError(error.detail) from error
+        except OperationalError as error:
+            text = str(error).splitlines()[0] if str(error) else "no answer"
+            raise CommandError(f"the database gave up ({text}); nothing is lost, run it again") from error
         if code:
             sys.exit(code)
 
@@ -101,7 +105,7 @@ class Command(BaseCommand):
         if not given.now and not night.is_night():
             self._answer(given, {"night": False}, ["no window is open now: nothing was done (use --now)"])
             return 0
-        patience = 0.0 if given.inline or faults.wanted() or not _worker_lives() else PATIENCE_SECONDS
+        patience = 0.0 if given.inline or not _worker_lives() else PATIENCE_SECONDS
         progress = night.Progress(say=self._progress(given, patience))
         night.run_now(actor=None, scope=scope, progress=progress, patience_seconds=patience)
         return self._summary(given, scope, progress)
