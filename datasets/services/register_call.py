@@ -16,6 +16,9 @@ from datasets.rules.registration import Content
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 
+MOST_FILES = 10_000
+"""Of one call: more would hold the session's lock for long."""
+
 
 @dataclass(frozen=True, slots=True)
 class SaidFile:
@@ -189,6 +192,8 @@ def _files(data: Mapping[str, Any], *, aggregate: bool) -> tuple[SaidFile, ...]:
     if not names or names == [""]:
         raise Invalid.of("filenames", "send the names of the files, relative to path")
     count = len(names)
+    if count > MOST_FILES:
+        raise Invalid.of("filenames", f"{count} files in one call; send at most {MOST_FILES} at a time")
     digests = _per_file(data, "hashes", count, one_for_all=False)
     sizes = _per_file(data, "filesizes", count, one_for_all=False)
     versions = _per_file(data, "versions", count, one_for_all=True)

@@ -4,6 +4,7 @@ import hashlib
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,6 +16,7 @@ from datasets.models import FileRecord, HashState, Repository, RepositoryRole, R
 from datasets.rules.copies import CopyState
 from tests.transfers.world import World, assert_converged, digest_of, run
 from transfers import queries
+from transfers.backends.posix import PosixBackend
 from transfers.models import Attempt, TransferItem, TransferJob
 from transfers.rules.errors import ErrorCode
 from transfers.services import night
@@ -151,7 +153,17 @@ def test_a_copy_damaged_on_its_way_is_caught_and_made_good_in_the_same_night(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = world.add_file(b"precious bytes", name="precious.times.npy")
-    monkeypatch.setenv("ALYX_FAULTS", "damage_staging:precious.times")
+    send = PosixBackend.send
+    damaged: list[Path] = []
+
+    def over_a_bad_cable(self: PosixBackend, *given: Any) -> Any:
+        sent = send(self, *given)
+        if not damaged:
+            damaged.extend(world.staged())
+            damaged[0].write_bytes(bytes([b"p"[0] ^ 0xFF]) + b"recious bytes")
+        return sent
+
+    monkeypatch.setattr(PosixBackend, "send", over_a_bad_cable)
     run()
     assert [path.read_bytes() for path in world.staged()] == [bytes([b"p"[0] ^ 0xFF]) + b"recious bytes"], "kept to see"
     assert_converged(world, kept=1)
