@@ -14,16 +14,8 @@ from alyx.labs.permissions import WRITING_ROLES
 from datasets.admin.file_record import copy_badge
 from datasets.models import Dataset, FileRecord
 from datasets.rules.copies import HIDDEN, CopyState
-from datasets.rules.standing import COPY_MEANING, dataset_standing
+from datasets.rules.standing import COPY_MEANING, dataset_standing, evidence_words
 from datasets.services.looks import ask_for_looks
-
-EVIDENCE = {
-    0: "somebody said so",
-    1: "name and size seen",
-    2: "checked on the way",
-    3: "digest checked by the storage",
-    4: "read back and hashed",
-}
 
 
 @admin.register(Dataset)
@@ -169,9 +161,9 @@ class DatasetPage(ReadOnlyPage):
                     "badge": copy_badge(copy),
                     "meaning": COPY_MEANING[CopyState(copy.state)],
                     "size": megabytes(copy.size_bytes),
-                    "proved": ago(copy.verified_at),
+                    "proved": ago(copy.proved_at),
                     "seen": ago(copy.last_seen_at),
-                    "proof": EVIDENCE[copy.evidence_level],
+                    "proof": evidence_words(CopyState(copy.state), copy.evidence_level),
                 }
                 for copy in copies
             ],

@@ -51,7 +51,7 @@ class FileRecordPage(ReadOnlyPage):
     @admin.display(description="proved", ordering="verified_at")
     def proved(self, copy: FileRecord) -> Any:
         """When it was last read back."""
-        return ago(copy.verified_at)
+        return ago(copy.proved_at)
 
     @admin.display(description="dataset")
     def dataset_link(self, copy: FileRecord) -> Any:

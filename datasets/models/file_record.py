@@ -1,5 +1,6 @@
 """A dataset's copy at a place."""
 
+from datetime import datetime
 from typing import Any
 
 import pgtrigger
@@ -131,6 +132,11 @@ class FileRecord(Record):
     def exists(self) -> bool:
         """What the wire says."""
         return self.state in EXISTS and self.content_version == self.dataset.content_version
+
+    @property
+    def proved_at(self) -> datetime | None:
+        """When what it holds now was proved; None when it is not."""
+        return self.verified_at if self.state == CopyState.VERIFIED else None
 
     @property
     def is_shown(self) -> bool:

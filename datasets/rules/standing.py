@@ -38,6 +38,22 @@ COPY_MEANING: dict[CopyState, str] = {
 }
 
 
+EVIDENCE = {
+    0: "somebody said so",
+    1: "name and size seen",
+    2: "checked on the way",
+    3: "digest checked by the storage",
+    4: "read back and hashed",
+}
+
+
+def evidence_words(state: CopyState, level: int) -> str:
+    """What is known of a copy now: a proof of other bytes, or one that was doubted since, is said to be past."""
+    if state == S.VERIFIED or not level:
+        return EVIDENCE[level]
+    return f"none now; earlier: {EVIDENCE[level]}"
+
+
 def dataset_standing(servers: Sequence[CopyState], others: Sequence[CopyState]) -> tuple[Status, str]:
     """A dataset's standing from the states of its copies at server repositories and elsewhere.
 
