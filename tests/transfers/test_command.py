@@ -127,7 +127,7 @@ def test_retry_starts_what_waits_for_a_person_with_a_clean_count(world: World) -
     FileRecord.objects.filter(pk=world.copy(dataset, world.here).pk).update(state=CopyState.CLAIMED)
     assert answered("retry", str(item.pk)) == {"retried": 1}
     item.refresh_from_db()
-    assert (item.state, item.attempts, world.copy(dataset).state) == ("planned", 0, CopyState.INCOMING)
+    assert (item.state, item.attempts, world.copy(dataset).state) == ("planned", 0, CopyState.EXPECTED)
     run()
     assert_converged(world, kept=1)
 

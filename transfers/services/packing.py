@@ -11,6 +11,7 @@ from alyx.core.clock import AlyxNow
 from alyx.core.failpoints import declare, failpoint
 from alyx.core.transitions import transition
 from datasets.models import Repository
+from datasets.services import copies
 from transfers.models import NightWindow, TransferItem, TransferJob
 from transfers.models.window import WindowState
 from transfers.rules.errors import ErrorCode
@@ -26,14 +27,14 @@ AT_ONCE = 20_000
 
 _READY = f"""
 SELECT i.id, i.size_bytes, s.repository_id, i.destination_id,
-       i.size_class = 'large' OR i.last_error_code = %(poison)s
+       i.size_class = 'large' OR i.last_error_code = %(poison)s, i.copy_id, i.content_version
   FROM transfers_transferitem i
   JOIN datasets_filerecord s ON s.id = i.source_id
   JOIN datasets_filerecord c ON c.id = i.copy_id
   JOIN datasets_dataset d ON d.id = i.dataset_id
   JOIN datasets_repository q ON q.id = s.repository_id
   JOIN datasets_repository r ON r.id = i.destination_id
- WHERE i.state = 'planned' AND i.not_before <= alyx_now() AND c.state = 'incoming'
+ WHERE i.state = 'planned' AND i.not_before <= alyx_now() AND c.state = ANY (%(fillable)s)
    AND s.state = ANY (%(serving)s) AND s.content_version = i.content_version
    AND d.content_version = i.content_version AND d.withdrawn_at IS NULL
    AND q.state = ANY (%(readable)s) AND r.state = 'active'
@@ -49,9 +50,10 @@ Route = tuple[uuid.UUID, uuid.UUID, bool]
 
 @transaction.atomic
 def pack_jobs(*, actor: Any = None, scope: Scope = EVERYTHING, at_most: int = AT_ONCE) -> int:
-    """Put planned items of repositories whose window is open into jobs; how many jobs. Each try is counted here, so that
-    a file that kills its worker cannot do so for ever."""
-    del actor
+    """Put planned items of repositories whose window is open into jobs, and mark their copies INCOMING; how many jobs.
+
+    Each try is counted here, so that a file that kills its worker cannot do so for ever.
+    """
     windows = {window.repository_id: window for window in _open_windows()}
     routes: dict[Route, list[tuple[uuid.UUID, int | None]]] = defaultdict(list)
     sizes: dict[uuid.UUID, int | None] = {}
@@ -62,7 +64,10 @@ def pack_jobs(*, actor: Any = None, scope: Scope = EVERYTHING, at_most: int = AT
             "poison": ErrorCode.WORKER_DIED,
         }
         cursor.execute(_READY, parameters)
-        for item, size, source, destination, alone in cursor.fetchall():
+        ready = cursor.fetchall()
+    moved = copies.mark_incoming(actor=actor, copies=[(row[5], row[6]) for row in ready])
+    for item, size, source, destination, alone, copy, _ in ready:
+        if copy in moved:
             routes[source, destination, alone].append((item, size))
             sizes[item] = size
     if not routes:

@@ -1,7 +1,7 @@
 """Which copies are missing, and the items that will make them: set-based SQL, repeated at will.
 
-A live item and its copy go together: while an item is live and nobody gave it up, its copy is INCOMING (or a client
-has claimed it meanwhile).
+A copy becomes INCOMING when its item is put into a job, not when it is planned: what merely waits stays open to a
+client's word.
 """
 
 import uuid
@@ -15,7 +15,6 @@ from alyx.labs.models import Lab
 from datasets.models import SERVER_ROLES, FileRecord, Repository
 from datasets.rules import alf
 from datasets.rules.copies import FILLABLE, CopyState
-from datasets.services import copies
 from transfers.rules.lifecycle import LIVE
 from transfers.rules.routing import LARGE_FROM_BYTES, SERVING
 from transfers.services.places import MAKERS, READABLE_STATES, allow_managing
@@ -112,29 +111,31 @@ SELECT gen_random_uuid(), d.id, d.content_version, s.id, c.id, r.id, c.path_key,
    AND (%(repository)s::uuid IS NULL OR r.id = %(repository)s::uuid
         OR EXISTS (SELECT 1 FROM datasets_filerecord f WHERE f.id = s.id AND f.repository_id = %(repository)s::uuid))
    AND {IN_LAB.format(destination="r.id")}
+   AND (SELECT i.id FROM transfers_transferitem i
+         WHERE i.dataset_id = d.id AND i.destination_id = r.id AND i.state = ANY (%(live)s) LIMIT 1) IS NULL
 ON CONFLICT DO NOTHING
-RETURNING copy_id, content_version
+RETURNING 1
 """  # noqa: S608  (put together from constants)
 
 
 def plan_transfers(*, actor: Any, scope: Scope = EVERYTHING) -> Plan:
     """Plan every copy that a server repository should have and that some place can give it.
 
-    Planning twice plans nothing twice; two planners at once are harmless: the unique indexes on live items decide, so
-    that the statement need not look at the items itself. Raises Forbidden.
+    Planning twice plans nothing twice; two planners at once are harmless: the unique indexes on live items decide.
+    Raises Forbidden.
     """
     allow_managing(actor, [scope.lab.pk] if scope.lab else [])
     records = create_expected(actor=actor, scope=scope)
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(PLAN, scope.parameters)
-            planned: list[tuple[uuid.UUID, int]] = cursor.fetchall()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute("SET LOCAL enable_seqscan = off")  # every step by index, also while the table of items is new
+        cursor.execute(PLAN, scope.parameters)
+        planned = cursor.rowcount
         if planned:
             failpoint(MID_INSERT)
-        copies.mark_incoming(actor=actor, copies=planned)
     if planned:
         failpoint(COMMITTED)
-    return Plan(records, len(planned))
+    return Plan(records, planned)
 
 
 def create_expected(*, actor: Any, scope: Scope = EVERYTHING) -> int:

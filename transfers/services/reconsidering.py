@@ -13,9 +13,9 @@ from alyx.core.errors import Conflict
 from alyx.core.transitions import transition
 from datasets.services import copies
 from transfers.models import TransferItem
-from transfers.rules.errors import ErrorCode, policy
+from transfers.rules.errors import ErrorCode
 from transfers.rules.evidence import SOURCE_TROUBLES
-from transfers.rules.lifecycle import ItemState
+from transfers.rules.lifecycle import IN_FLIGHT, ItemState
 from transfers.services.places import allow_managing
 from transfers.services.planning import EVERYTHING, SOURCES, Scope
 
@@ -30,9 +30,7 @@ _STALE = """
 UPDATE transfers_transferitem i SET state = 'stale', job_id = NULL
   FROM datasets_filerecord c JOIN datasets_dataset d ON d.id = c.dataset_id
  WHERE c.id = i.copy_id AND i.state IN ('planned', 'retry_wait', 'needs_human')
-   AND (i.content_version <> d.content_version OR d.withdrawn_at IS NOT NULL
-        OR i.state = 'planned' AND c.state NOT IN ('incoming', 'claimed')
-        OR c.state IN ('verified', 'superseded', 'withdrawn', 'trashed', 'deleted'))
+   AND (i.content_version <> d.content_version OR d.withdrawn_at IS NOT NULL OR c.state IN ('withdrawn', 'deleted'))
 """
 _NO_SOURCE_LEFT = """
 UPDATE transfers_transferitem i
@@ -42,7 +40,6 @@ UPDATE transfers_transferitem i
    AND NOT EXISTS (SELECT 1 FROM datasets_filerecord s
                     WHERE s.dataset_id = i.dataset_id AND s.id <> i.copy_id AND s.content_version = i.content_version
                       AND s.state IN ('verified', 'claimed', 'suspect', 'announced'))
-RETURNING i.copy_id
 """
 _POSSIBLE = f"""
 WITH asking AS MATERIALIZED (
@@ -69,13 +66,12 @@ UPDATE transfers_transferitem i
    SET source_id = best.source_id, state = 'planned', job_id = NULL,
        attempts = CASE WHEN best.state = 'needs_human' THEN 0 ELSE i.attempts END
   FROM best WHERE i.id = best.id
-RETURNING i.copy_id, i.content_version
 """  # noqa: S608  (put together from constants)
 _NOBODYS = """
 SELECT c.id FROM datasets_filerecord c JOIN datasets_repository r ON r.id = c.repository_id
  WHERE r.role = ANY (%(servers)s) AND c.state = 'incoming'
 EXCEPT
-SELECT i.copy_id FROM transfers_transferitem i WHERE i.state = ANY (%(live)s)
+SELECT i.copy_id FROM transfers_transferitem i WHERE i.state = ANY (%(in_flight)s)
 """
 
 
@@ -83,6 +79,7 @@ SELECT i.copy_id FROM transfers_transferitem i WHERE i.state = ANY (%(live)s)
 def reconsider_items(*, actor: Any = None) -> int:
     """Bring all idle items up to date with the registry; how many can be sent again. Repeating changes nothing more."""
     parameters = EVERYTHING.parameters | {
+        "in_flight": sorted(IN_FLIGHT),
         "about_source": sorted(SOURCE_TROUBLES),
         "code": ErrorCode.SOURCE_VANISHED,
         "sentence": "No place is left that has the current version. "
@@ -92,17 +89,13 @@ def reconsider_items(*, actor: Any = None) -> int:
         cursor.execute(_PROVED)
         cursor.execute(_STALE)
         cursor.execute(_NO_SOURCE_LEFT, parameters)
-        hopeless: list[uuid.UUID] = [row[0] for row in cursor.fetchall()]
         cursor.execute(_POSSIBLE, parameters)
-        possible: list[tuple[uuid.UUID, int]] = cursor.fetchall()
+        possible = cursor.rowcount
         cursor.execute(_NOBODYS, parameters)
         nobodys: list[uuid.UUID] = [row[0] for row in cursor.fetchall()]
-    if hopeless:
-        copies.give_up(actor=actor, copies=hopeless, reason=policy(ErrorCode.SOURCE_VANISHED).sentence)
     if nobodys:
         copies.give_up(actor=actor, copies=nobodys)
-    copies.mark_incoming(actor=actor, copies=possible)
-    return len(possible)
+    return possible
 
 
 def wake_waiting(*, actor: Any, scope: Scope = EVERYTHING) -> int:
@@ -132,7 +125,6 @@ def retry_item(*, actor: Any, item: TransferItem) -> None:
         not_before=AlyxNow(),
         job=None,
     )
-    copies.mark_incoming(actor=actor, copies=[(held.copy_id, held.content_version)])
 
 
 @transaction.atomic
@@ -146,4 +138,3 @@ def cancel_item(*, actor: Any, item: TransferItem, reason: str) -> None:
     idle = [ItemState.PLANNED, ItemState.RETRY_WAIT, ItemState.NEEDS_HUMAN]
     if not transition(TransferItem.objects.filter(pk=held.pk), sources=idle, to=ItemState.CANCELLED, last_error=reason):
         raise Conflict(f"this item is {held.state}: what is in flight ends with its job")
-    copies.give_up(actor=actor, copies=[held.copy_id], reason=reason)
