@@ -31,10 +31,13 @@ class Event(models.Model):
         return f"{self.kind} {self.old} → {self.new}"
 
 
+# EXECUTE plans each time: a plan kept from a change of one row would join thousands of rows one by one.
 _INSERT = """
-    INSERT INTO transfers_event (kind, subject_id, old, new, data, context)
-    SELECT '{kind}', n.id, {old}, n.state, {data}, nullif(current_setting('pghistory.context_metadata', true), '')::jsonb
-    FROM {rows};
+    EXECUTE $insert$
+        INSERT INTO transfers_event (kind, subject_id, old, new, data, context)
+        SELECT '{kind}', n.id, {old}, n.state, {data}, nullif(current_setting('pghistory.context_metadata', true), '')::jsonb
+        FROM {rows}
+    $insert$;
     RETURN NULL;
 """
 

@@ -90,7 +90,7 @@ def reconsider_items(*, actor: Any = None) -> int:
         cursor.execute(_STALE)
         cursor.execute(_NO_SOURCE_LEFT, parameters)
         cursor.execute(_POSSIBLE, parameters)
-        possible = cursor.rowcount
+        possible = int(cursor.rowcount)
         cursor.execute(_NOBODYS, parameters)
         nobodys: list[uuid.UUID] = [row[0] for row in cursor.fetchall()]
     if nobodys:
