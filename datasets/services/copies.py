@@ -62,6 +62,25 @@ def _ids(sql: str, parameters: dict[str, Any]) -> set[uuid.UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
+def hold(copies: Iterable[uuid.UUID]) -> None:
+    """Lock the datasets of these copies, then the copies, in the order in which everybody does (registration too), so that
+    nobody waits in a circle. Inside a transaction."""
+    keys = list(copies)
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_DATASETS, {"copies": keys})
+        cursor.execute(_HOLD_COPIES, {"copies": keys})
+
+
+_HOLD_DATASETS = """
+SELECT 1 FROM datasets_dataset
+ WHERE id IN (SELECT dataset_id FROM datasets_filerecord WHERE id = ANY (%(copies)s::uuid[]))
+ ORDER BY id FOR NO KEY UPDATE
+"""
+_HOLD_COPIES = """
+SELECT 1 FROM datasets_filerecord WHERE id = ANY (%(copies)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
 def _names(states: Iterable[CopyState]) -> list[str]:
     return sorted(states)
 
@@ -233,6 +252,7 @@ def record_looks(*, actor: Any, seen: Sequence[Seen]) -> set[uuid.UUID]:
             raise ValueError(message)
     if not seen:
         return set()
+    hold(look.copy_id for look in seen)
     parameters = {
         "copies": [look.copy_id for look in seen],
         "versions": [look.version for look in seen],
@@ -265,5 +285,6 @@ def mark_suspect(
 def give_up(*, actor: Any, copies: Collection[uuid.UUID], reason: str = "") -> int:
     """No transfer to these places is under way any more: INCOMING → EXPECTED. Returns how many moved."""
     del actor
+    hold(copies)
     rows = FileRecord.objects.filter(pk__in=list(copies))
     return transition(rows, sources=[S.INCOMING], to=S.EXPECTED, reason=reason)

@@ -1,13 +1,17 @@
 """Who may write: leases, fences, races of two workers, and a frozen worker that wakes up late."""
 
+import random
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from alyx.core import clock
+from datasets.models import Dataset, FileRecord
 from datasets.rules.copies import CopyState
 from tests.transfers.world import World, assert_converged, run
 from transfers.backends.base import LeaseLost
@@ -18,6 +22,7 @@ from transfers.services.leases import claim_job
 from transfers.services.moving import drive_job
 from transfers.services.packing import pack_jobs
 from transfers.services.planning import plan_transfers
+from transfers.services.scrubbing import verify_copies
 from transfers.services.settling import end_job, settle_job
 from transfers.services.windows import close_windows, open_by_hand
 
@@ -246,3 +251,41 @@ def test_a_job_that_kills_its_worker_again_and_again_is_taken_apart(world: World
     run()
     assert_converged(world)
     assert TransferJob.objects.filter(files_total=1).count() == 3
+
+
+def test_registrations_looks_and_nights_at_once_never_wait_in_a_circle(world: World) -> None:
+    """Many datasets, locked by everybody in one order: nobody is sacrificed by the database."""
+    datasets = [world.add_file(f"{number}".encode()) for number in range(40)]
+    stop, failed = threading.Event(), list[BaseException]()
+
+    def repeat(act: Callable[[], object]) -> Callable[[], None]:
+        def loop() -> None:
+            try:
+                while not stop.is_set():
+                    act()
+            except BaseException as error:  # noqa: BLE001  (whatever it is, the test fails with it)
+                failed.append(error)
+            finally:
+                connection.close()
+
+        return loop
+
+    def register() -> None:
+        with transaction.atomic():
+            chosen = random.sample([dataset.pk for dataset in datasets], 20)
+            locked = Dataset.objects.select_for_update(no_key=True).filter(pk__in=chosen).order_by("pk")
+            keys = [dataset.pk for dataset in locked]
+            for key in random.sample(keys, len(keys)):
+                FileRecord.objects.filter(dataset=key, repository=world.here).update(reason=uuid.uuid4().hex)
+
+    acts = (register, register, lambda: verify_copies(actor=None, repository=world.here), run)
+    threads = [threading.Thread(target=repeat(act)) for act in acts]
+    for thread in threads:
+        thread.start()
+    time.sleep(4)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    run()
+    assert_converged(world)
