@@ -63,6 +63,8 @@ _TABLES = (
     "datasets_filerecord",
 )
 BOUND_SECONDS = 2.0
+SETTLING_SECONDS = 10.0
+"""So that the server has written out what was filled in before the clock starts."""
 _FILL = """
 INSERT INTO labs_lab (id, name, institution, address, timezone, reference_weight_pct, zscore_weight_pct)
 SELECT gen_random_uuid(), 'lab' || n, '', '', 'UTC', 0, 0 FROM generate_series(1, 13) n;
@@ -117,6 +119,7 @@ def fill(datasets: int, to_move: int) -> None:
         for table in _TABLES:
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         cursor.execute("VACUUM ANALYZE")
+    time.sleep(SETTLING_SECONDS)
 
 
 def main() -> None:
@@ -153,7 +156,7 @@ def measure(*, explain: bool) -> float:
     if explain:
         with connection.cursor() as cursor:
             for title, statement in (("missing", planning.MISSING), ("plan", planning.PLAN)):
-                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", planning.EVERYTHING.parameters)
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", planning.EVERYTHING.parameters | {"batch": planning.BATCH})
                 print(title, *(row[0] for row in cursor.fetchall()), sep="\n  ")
                 connection.rollback() if not connection.get_autocommit() else None
     acts: list[tuple[str, Callable[[], Any]]] = [

@@ -55,11 +55,11 @@ class TransferItem(Record):
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="transfer_items")
     content_version = models.PositiveIntegerField()
-    source = models.ForeignKey(FileRecord, on_delete=models.PROTECT, related_name="items_from")
+    source = models.ForeignKey(FileRecord, on_delete=models.PROTECT, related_name="items_from", db_index=False)
     copy = models.ForeignKey(
         FileRecord, on_delete=models.PROTECT, related_name="items_to", help_text="the record being filled"
     )
-    destination = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="items_to")
+    destination = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="items_to", db_index=False)
     dest_path_key = models.CharField(max_length=1000)
     size_class = models.CharField(max_length=8, choices=SizeClass, default=SizeClass.SMALL)
     size_bytes = models.BigIntegerField(null=True)

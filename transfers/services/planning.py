@@ -112,7 +112,7 @@ SELECT gen_random_uuid(), d.id, d.content_version, s.id, c.id, r.id, c.path_key,
         OR EXISTS (SELECT 1 FROM datasets_filerecord f WHERE f.id = s.id AND f.repository_id = %(repository)s::uuid))
    AND {IN_LAB.format(destination="r.id")}
    AND (SELECT i.id FROM transfers_transferitem i
-         WHERE i.dataset_id = d.id AND i.destination_id = r.id AND i.state = ANY (%(live)s) LIMIT 1) IS NULL
+         WHERE i.copy_id = c.id AND array_position(%(live)s::text[], i.state::text) IS NOT NULL LIMIT 1) IS NULL
 ON CONFLICT DO NOTHING
 RETURNING 1
 """  # noqa: S608  (put together from constants)
