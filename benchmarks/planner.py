@@ -156,7 +156,10 @@ def measure(*, explain: bool) -> float:
     if explain:
         with connection.cursor() as cursor:
             for title, statement in (("missing", planning.MISSING), ("plan", planning.PLAN)):
-                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", planning.EVERYTHING.parameters | {"batch": planning.BATCH})
+                cursor.execute(
+                    f"EXPLAIN (ANALYZE, BUFFERS) {statement}",
+                    planning.EVERYTHING.parameters | {"batch": planning.BATCH},
+                )
                 print(title, *(row[0] for row in cursor.fetchall()), sep="\n  ")
                 connection.rollback() if not connection.get_autocommit() else None
     acts: list[tuple[str, Callable[[], Any]]] = [
