@@ -22,7 +22,11 @@ def use_database() -> None:
     ensure_database()
     known = connections["default"].settings_dict
     found = dj_database_url.parse(os.environ["DATABASE_URL"], conn_health_checks=True)  # as in the settings
-    options = {**known["OPTIONS"], **found.pop("OPTIONS", {}), "options": ALLOW_TRUNCATE}
+    options = {
+        **known["OPTIONS"],
+        **found.pop("OPTIONS", {}),
+        "options": f"{known['OPTIONS'].get('options', '')} {ALLOW_TRUNCATE}",
+    }
     known.update({**found, "OPTIONS": options})
 
 

@@ -85,20 +85,18 @@ def _names(states: Iterable[CopyState]) -> list[str]:
     return sorted(states)
 
 
-_INCOMING = """
-WITH held AS (
-    SELECT d.id, d.content_version FROM datasets_dataset d
-     WHERE d.withdrawn_at IS NULL
-       AND d.id IN (SELECT dataset_id FROM datasets_filerecord WHERE id = ANY (%(copies)s::uuid[]))
-     ORDER BY d.id FOR NO KEY UPDATE
-)
+_STILL_MEANT = """(
+    SELECT d.content_version FROM datasets_dataset d WHERE d.id = c.dataset_id AND d.withdrawn_at IS NULL
+) = w.version"""
+"""Whether copy c's dataset still means version w. Looked up row by row: see above."""
+
+_INCOMING = f"""
 UPDATE datasets_filerecord c
    SET state = 'incoming', content_version = w.version, look_due_at = NULL, first_miss_at = NULL, reason = ''
-  FROM unnest(%(copies)s::uuid[], %(versions)s::int[]) AS w (id, version), held
- WHERE c.id = w.id AND held.id = c.dataset_id AND held.content_version = w.version
-   AND array_position(%(fillable)s::text[], c.state::text) IS NOT NULL
+  FROM unnest(%(copies)s::uuid[], %(versions)s::int[]) AS w (id, version)
+ WHERE c.id = w.id AND array_position(%(fillable)s::text[], c.state::text) IS NOT NULL AND {_STILL_MEANT}
 RETURNING c.id
-"""
+"""  # noqa: S608  (put together from constants)
 
 
 @transaction.atomic
@@ -114,26 +112,21 @@ def mark_incoming(*, actor: Any, copies: Sequence[tuple[uuid.UUID, int]]) -> set
         "versions": [version for _, version in copies],
         "fillable": _names(FILLABLE),
     }
-    return _ids(_INCOMING, parameters) if copies else set()
+    hold(copy for copy, _ in copies)
+    return _ids(_INCOMING, parameters)
 
 
-_VERIFIED = """
-WITH held AS (
-    SELECT d.id, d.content_version FROM datasets_dataset d
-     WHERE d.withdrawn_at IS NULL
-       AND d.id IN (SELECT dataset_id FROM datasets_filerecord WHERE id = ANY (%(copies)s::uuid[]))
-     ORDER BY d.id FOR NO KEY UPDATE
-)
+_VERIFIED = f"""
 UPDATE datasets_filerecord c
-   SET state = 'verified', content_version = w.version, size_bytes = w.size, md5 = w.md5, sha256 = w.sha256,
+   SET state = 'verified', size_bytes = w.size, md5 = w.md5, sha256 = w.sha256,
        evidence_level = w.level, evidence = w.evidence, verified_at = alyx_now(), last_seen_at = alyx_now(),
        look_due_at = NULL, first_miss_at = NULL, reason = ''
   FROM unnest(%(copies)s::uuid[], %(versions)s::int[], %(sizes)s::bigint[], %(md5s)s::text[], %(sha256s)s::text[],
-              %(levels)s::int[], %(evidence)s::jsonb[]) AS w (id, version, size, md5, sha256, level, evidence), held
- WHERE c.id = w.id AND held.id = c.dataset_id AND held.content_version = w.version
-   AND array_position(%(sources)s::text[], c.state::text) IS NOT NULL AND c.content_version = w.version
+              %(levels)s::int[], %(evidence)s::jsonb[]) AS w (id, version, size, md5, sha256, level, evidence)
+ WHERE c.id = w.id AND c.content_version = w.version
+   AND array_position(%(sources)s::text[], c.state::text) IS NOT NULL AND {_STILL_MEANT}
 RETURNING c.id
-"""
+"""  # noqa: S608  (put together from constants)
 
 
 @transaction.atomic
@@ -163,26 +156,23 @@ def mark_verified(
         "evidence": [Jsonb(proof.evidence) for proof in proofs],
         "sources": _names(allowed if seen_in is None else allowed & set(seen_in)),
     }
+    hold(proof.copy_id for proof in proofs)
     return _ids(_VERIFIED, parameters)
 
 
 _OBSERVED = """
-WITH held AS (
-    SELECT d.id, w.size, w.md5, w.sha256 FROM datasets_dataset d
-      JOIN unnest(%(datasets)s::uuid[], %(versions)s::int[], %(sizes)s::bigint[], %(md5s)s::text[], %(sha256s)s::text[])
-           AS w (id, version, size, md5, sha256) ON w.id = d.id AND w.version = d.content_version
-     WHERE d.withdrawn_at IS NULL
+WITH filled AS (
+    UPDATE datasets_dataset d
+       SET size_bytes = w.size,
+           md5 = CASE WHEN d.md5 = '' THEN w.md5 ELSE d.md5 END,
+           sha256 = CASE WHEN d.sha256 = '' THEN w.sha256 ELSE d.sha256 END,
+           hash_state = CASE WHEN d.hash_state = 'pending' THEN 'observed' ELSE d.hash_state END
+      FROM unnest(%(datasets)s::uuid[], %(versions)s::int[], %(sizes)s::bigint[], %(md5s)s::text[], %(sha256s)s::text[])
+           AS w (id, version, size, md5, sha256)
+     WHERE d.id = w.id AND d.content_version = w.version AND d.withdrawn_at IS NULL
        AND (d.size_bytes IS NULL OR d.size_bytes = w.size)
        AND (d.md5 = '' OR d.md5 = w.md5) AND (d.sha256 = '' OR d.sha256 = w.sha256)
        AND (d.hash_state = 'pending' OR d.sha256 = '' AND d.md5 = w.md5 OR d.md5 = '' AND d.sha256 = w.sha256)
-     ORDER BY d.id FOR NO KEY UPDATE OF d
-), filled AS (
-    UPDATE datasets_dataset d
-       SET size_bytes = h.size,
-           md5 = CASE WHEN d.md5 = '' THEN h.md5 ELSE d.md5 END,
-           sha256 = CASE WHEN d.sha256 = '' THEN h.sha256 ELSE d.sha256 END,
-           hash_state = CASE WHEN d.hash_state = 'pending' THEN 'observed' ELSE d.hash_state END
-      FROM held h WHERE d.id = h.id
     RETURNING d.id, d.content_version, d.size_bytes, d.md5, d.sha256
 ), remembered AS (
     INSERT INTO datasets_contentversion (dataset_id, content_version, size_bytes, md5, sha256)
@@ -214,13 +204,17 @@ def record_observed(*, actor: Any, contents: Sequence[Observed]) -> set[uuid.UUI
     if not contents:
         return set()
     unique = {content.dataset_id: content for content in contents}.values()
-    parameters = {
+    parameters: dict[str, Any] = {
         "datasets": [content.dataset_id for content in unique],
         "versions": [content.version for content in unique],
         "sizes": [content.size_bytes for content in unique],
         "md5s": [content.md5 for content in unique],
         "sha256s": [content.sha256 for content in unique],
     }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM datasets_dataset WHERE id = ANY (%(datasets)s) ORDER BY id FOR NO KEY UPDATE", parameters
+        )
     return _ids(_OBSERVED, parameters)
 
 
