@@ -8,3 +8,8 @@ class SubjectsConfig(AppConfig):
 
     name = "subjects"
     verbose_name = "Animals"
+
+    def ready(self) -> None:
+        """What happened to animals follows their lab's time zone; who reads what."""
+        from subjects import reading  # noqa: F401, PLC0415  (models are there only now)
+        from subjects.services import zone  # noqa: F401, PLC0415

@@ -1,5 +1,33 @@
 """Pages of the animal."""
 
-from subjects.admin import procedure, subject
+from subjects.admin import (
+    colony,
+    death,
+    drugs,
+    genotype,
+    housing,
+    licence,
+    litter,
+    procedure,
+    subject,
+    surgery,
+    vocabulary,
+    water,
+    water_history,
+)
 
-__all__ = ["procedure", "subject"]
+__all__ = [
+    "colony",
+    "death",
+    "drugs",
+    "genotype",
+    "housing",
+    "licence",
+    "litter",
+    "procedure",
+    "subject",
+    "surgery",
+    "vocabulary",
+    "water",
+    "water_history",
+]

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from alyx.core.rest.fields import JsonField, NamesField, TextField
-from subjects.models import Sex
+from subjects.models import Sex, ZygosityState
 
 
 class SubjectList(serializers.Serializer[Any]):
@@ -37,9 +37,17 @@ class SubjectList(serializers.Serializer[Any]):
     json = JsonField(required=False)
 
 
+class Zygosity(serializers.Serializer[Any]):
+    """What an animal carries of an allele."""
+
+    allele = serializers.CharField(max_length=255)
+    zygosity = serializers.ChoiceField(choices=ZygosityState.choices)
+
+
 class SubjectDetail(SubjectList):
     """An animal with what was weighed and given."""
 
+    genotype = Zygosity(many=True, read_only=True)  # type: ignore[assignment]
     weighings = serializers.ListField(child=serializers.DictField(), read_only=True)
     water_administrations = serializers.ListField(child=serializers.DictField(), read_only=True)
 

@@ -1,10 +1,12 @@
 """REST for animals."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,14 +14,16 @@ from alyx.core import clock
 from alyx.core.rest.filters import (
     BOOLEAN,
     Filter,
+    as_uuid,
     asked,
     contains,
     equals,
     iequals,
     is_day,
     is_key,
+    is_number,
+    is_true,
     json_is,
-    matches_nothing,
     split,
 )
 from alyx.core.rest.query_language import truth
@@ -27,17 +31,12 @@ from alyx.core.rest.views import ChangeableEndpoint, Endpoint, ListEndpoint
 from alyx.labs.models import Project
 from subjects.api.query_fields import SUBJECTS
 from subjects.api.serializers import SubjectDetail, SubjectList
-from subjects.models import Subject
+from subjects.models import Subject, WaterRestriction, ZygosityState
+from subjects.queries.subject import with_names
+from subjects.queries.water import administration_records, subject_numbers, weighing_records
 from subjects.rules.age import age_weeks
 from subjects.services.lookup import resolve_subject
 from subjects.services.subject import change_subject, create_subject, withdraw_subject
-
-_NOT_YET = "this server does not keep it yet; nothing matches"
-_NOBODY_IS = "this server does not keep it yet: True matches nothing, False everything"
-
-
-def _nobody_is() -> Filter:
-    return asked(lambda rows, value: rows.none() if truth(value) else rows, _NOBODY_IS, BOOLEAN)
 
 
 def _alive(rows: Any, value: str) -> QuerySet[Any]:
@@ -47,6 +46,26 @@ def _alive(rows: Any, value: str) -> QuerySet[Any]:
 def _stock(rows: Any, value: str) -> QuerySet[Any]:
     stock = Subject.objects.stock().values("pk")
     return rows.filter(pk__in=stock) if truth(value) else rows.exclude(pk__in=stock)  # type: ignore[no-any-return]
+
+
+def _water_restricted(rows: Any, value: str) -> QuerySet[Any]:
+    restricted = Q(pk__in=WaterRestriction.objects.in_force().values("subject"), died_on__isnull=True)
+    return rows.filter(restricted if truth(value) else ~restricted)  # type: ignore[no-any-return]
+
+
+def _is_row(path: str, *names: str, many: bool = False) -> Filter:
+    """The related row of this key, or of this name ignoring case."""
+
+    def apply(rows: Any, value: str) -> QuerySet[Any]:
+        try:
+            wanted = Q(**{path: as_uuid(value)})
+        except ValueError:
+            wanted = reduce(or_, (Q(**{f"{path}__{name}__iexact": value}) for name in names))
+        if many:
+            wanted = Q(pk__in=Subject.objects.order_by().filter(wanted).values("pk"))
+        return rows.filter(wanted)  # type: ignore[no-any-return]
+
+    return asked(apply, "name (ignoring case) or id")
 
 
 FILTERS = {
@@ -64,76 +83,74 @@ FILTERS = {
     "description": contains("description"),
     "protocol_number": equals("protocol_number"),
     "json": json_is("json", "json"),
-    **{name: _nobody_is() for name in ("water_restricted", "to_be_culled", "to_be_genotyped")},
-    **{
-        name: matches_nothing(_NOT_YET)
-        for name in (
-            "actual_severity",
-            "adverse_effects",
-            "cage",
-            "ear_mark",
-            "genotype",
-            "genotype_date",
-            "genotype_test",
-            "line",
-            "litter",
-            "name",
-            "reduced_date",
-            "request",
-            "source",
-            "species",
-            "strain",
-            "wean_date",
-        )
-    },
+    "water_restricted": asked(_water_restricted, "alive and under an open water restriction", BOOLEAN),
+    "to_be_culled": is_true("to_be_culled"),
+    "to_be_genotyped": is_true("to_be_genotyped"),
+    "actual_severity": is_number("actual_severity"),
+    "adverse_effects": contains("adverse_effects"),
+    "cage": iequals("cage_name"),
+    "ear_mark": iequals("ear_mark"),
+    "name": iequals("name"),
+    "genotype": _is_row("zygosities__allele", "nickname", "name", many=True),
+    "genotype_test": _is_row("genotype_tests__sequence", "name", many=True),
+    "genotype_date": is_day("genotyped_on"),
+    "reduced_date": is_day("reduced_on"),
+    "wean_date": is_day("weaned_on"),
+    "line": _is_row("line", "name", "nickname"),
+    "litter": _is_row("litter", "name"),
+    "request": _is_row("request", "name"),
+    "source": _is_row("source", "name"),
+    "species": _is_row("species", "name", "nickname"),
+    "strain": _is_row("strain", "name"),
 }
 
 
 class _Subjects(Endpoint):
-    queryset = (
-        Subject.objects.shown()
-        .select_related("lab", "responsible_user")
-        .prefetch_related("projects")
-        .order_by("nickname", "id")
-    )
+    queryset = with_names()
 
-    def rendered(self, rows: Sequence[Subject]) -> list[dict[str, Any]]:
+    def rendered(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """The records of some animals, in a constant number of queries."""
-        now = clock.now()
+        now, base = clock.now(), self.base_url
         recorded = _projects_of_sessions([row.pk for row in rows])
+        numbers = subject_numbers(rows, now)
         return [
             {
                 "nickname": row.nickname,
-                "url": self.link("subjects", row.nickname),
+                "url": f"{base}/subjects/{row.nickname}",
                 "id": row.pk,
-                "responsible_user": row.responsible_user.username if row.responsible_user else None,
+                "responsible_user": row.responsible_user_name,
                 "birth_date": row.born_on,
                 "age_weeks": age_weeks(row.born_on, row.died_on, clock.utc_to_wall(now, row.lab.timezone).date()),
                 "death_date": row.died_on,
-                "species": None,
+                "species": row.species_name,
                 "sex": row.sex,
-                "litter": None,
-                "strain": None,
-                "source": None,
-                "line": None,
-                "projects": sorted(project.name for project in row.projects.all()),
+                "litter": row.litter_name,
+                "strain": row.strain_name,
+                "source": row.source_name,
+                "line": row.line_name,
+                "projects": sorted(row.project_names),
                 "session_projects": recorded.get(row.pk, []),
                 "lab": row.lab.name,
-                "genotype": [],
+                "genotype": [f"{one['allele']} {ZygosityState(one['zygosity']).label}" for one in row.carried],
                 "description": row.description,
                 "alive": row.died_on is None,
-                "reference_weight": 0.0,
-                "last_water_restriction": None,
-                "expected_water": 0.0,
-                "remaining_water": 0.0,
+                "reference_weight": numbers[row.pk].reference_weight,
+                "last_water_restriction": numbers[row.pk].last_water_restriction,
+                "expected_water": numbers[row.pk].expected_water,
+                "remaining_water": numbers[row.pk].remaining_water,
                 "json": row.json,
             }
             for row in rows
         ]
 
-    def detailed(self, row: Subject) -> dict[str, Any]:
+    def detailed(self, row: Any) -> dict[str, Any]:
         """The full record of one."""
-        return {**self.rendered([row])[0], "weighings": [], "water_administrations": []}
+        return {
+            **self.rendered([row])[0],
+            "genotype": row.carried,
+            "weighings": weighing_records(row, self.base_url),
+            "water_administrations": administration_records(row, self.base_url),
+        }
 
 
 def _projects_of_sessions(keys: Sequence[UUID]) -> dict[UUID, list[str]]:

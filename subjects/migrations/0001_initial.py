@@ -11,6 +11,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -21,7 +24,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = [Together([
         migrations.CreateModel(
             name='ProcedureType',
             fields=[
@@ -247,4 +250,4 @@ class Migration(migrations.Migration):
             model_name='subjectprojects',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "subjects_subjectprojectsevent" ("id", "pgh_context_id", "pgh_created_at", "pgh_label", "project_id", "subject_id") VALUES (OLD."id", _pgh_attach_context(), NOW(), \'delete\', OLD."project_id", OLD."subject_id"); RETURN NULL;', hash='45aac202dd3b0fc05a5111de4a672bdc4972dcdf', operation='DELETE', pgid='pgtrigger_delete_delete_bb658', table='subjects_subject_projects', when='AFTER')),
         ),
-    ]
+    ])]

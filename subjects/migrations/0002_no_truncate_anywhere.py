@@ -5,13 +5,16 @@ import pgtrigger.migrations
 from django.db import migrations
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
         ('subjects', '0001_initial'),
     ]
 
-    operations = [
+    operations = [Together([
         pgtrigger.migrations.AddTrigger(
             model_name='proceduretypeevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='ea762acf4f60b0efa6fce06ff33bbee6940df205', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_2b773', table='subjects_proceduretypeevent', when='BEFORE')),
@@ -28,4 +31,4 @@ class Migration(migrations.Migration):
             model_name='subjectprojectsevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='9ec4e12613caa027a2c80dfdadd8abbd7054a1a3', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_5ca66', table='subjects_subjectprojectsevent', when='BEFORE')),
         ),
-    ]
+    ])]

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from alyx.core.errors import Ambiguous, NotFound
+from alyx.core.reading import readable
 from alyx.core.rest.names import unknown
 from alyx.labs.models import Membership
 from subjects.models import Subject
@@ -24,7 +25,7 @@ def resolve_subject(
         [] if "\x00" in nickname else list(shown.filter(pk__in=Subject.objects.named(nickname)).select_related("lab"))
     )
     if not named:
-        raise NotFound(unknown(Subject.objects.shown(), "nickname", nickname, what="subject"))
+        raise NotFound(unknown(readable(actor, Subject.objects.shown()), "nickname", nickname, what="subject"))
     if len(named) > 1 and labs:
         named = [one for one in named if one.lab.name in labs] or named
     if len(named) > 1:

@@ -5,12 +5,28 @@ from typing import Any
 
 import pytest
 
+from alyx.core.errors import Invalid
 from alyx.core.models import ReviewFlag
 from alyx.labs.models import Lab, Role
-from subjects.models import ProcedureType, Subject
+from subjects.models import (
+    Allele,
+    Cull,
+    GenotypeTest,
+    Litter,
+    ProcedureType,
+    Sequence,
+    Source,
+    Species,
+    Strain,
+    Subject,
+    SubjectRequest,
+    Zygosity,
+)
 from subjects.rules.age import age_weeks
+from subjects.services.subject import change_subject
+from tests.factories.animals import a_line, a_pair, a_restriction, a_weighing, a_word, an_allele
 from tests.factories.people import a_lab, a_member, a_project, a_superuser
-from tests.factories.records import a_session, a_subject, an_aggregate
+from tests.factories.records import MORNING, a_session, a_subject, an_aggregate
 from tests.factories.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +80,7 @@ def test_a_missing_animal_is_a_404_that_names_the_nearest(rest: Rest, lab: Lab) 
     assert rest.get("subjects/a%00b").status_code == 404
 
 
+@pytest.mark.usefixtures("open_reading")
 def test_a_nickname_in_several_labs_is_resolved_by_the_call_then_by_the_caller(rest: Rest, lab: Lab) -> None:
     ours, theirs = a_subject(lab, "M1"), a_subject(a_lab("otherlab"), "m1")
     assert rest.get("subjects/M1").json()["id"] == str(ours.pk)
@@ -114,11 +131,14 @@ def test_what_cannot_be_is_a_400_that_names_the_field(rest: Rest, body: dict[str
     assert not Subject.objects.exists()
 
 
-def test_the_implausible_and_the_not_yet_kept_is_flagged(rest: Rest, lab: Lab) -> None:
-    body = {"lab": "cortexlab", "birth_date": "2024-05-01", "death_date": "2024-04-01", "species": "Mus musculus"}
+def test_the_implausible_and_the_unknown_is_flagged(rest: Rest, lab: Lab) -> None:
+    a_word(Species, "Mus musculus")
+    body = {"lab": "cortexlab", "birth_date": "2024-05-01", "death_date": "2024-04-01", "species": "Mus muscullus"}
     assert rest.post("subjects", body).status_code == 201
-    assert rules() == ["death-before-birth", "field-not-kept"]
-    assert ReviewFlag.objects.get(rule="field-not-kept").facts == {"species": "Mus musculus"}
+    assert rules() == ["death-before-birth", "unknown-species"]
+    flag = ReviewFlag.objects.get(rule="unknown-species")
+    assert flag.facts == {"species": "Mus muscullus"}
+    assert "nearest: Mus musculus" in flag.message
     rest.post("subjects", {"lab": "cortexlab", "birth_date": "2199-01-01"})
     assert "date-in-the-future" in rules()
 
@@ -149,6 +169,7 @@ def test_an_animal_with_sessions_is_neither_renamed_nor_deleted(rest: Rest, lab:
     assert rest.post("subjects", {"lab": "cortexlab", "nickname": "M1"}).status_code == 201
 
 
+@pytest.mark.usefixtures("open_reading")
 def test_another_labs_animals_are_read_and_not_written(lab: Lab) -> None:
     a_subject(lab, "M1")
     stranger = Rest(a_member(a_lab("elsewhere")))
@@ -199,10 +220,152 @@ def test_each_filter_finds_what_fits_and_nothing_else(
     assert "M1" not in [one["nickname"] for one in rest.found("subjects", **{name: does_not})]
 
 
-@pytest.mark.parametrize("name", ["species", "line", "genotype", "cage"])
-def test_filters_on_what_is_not_kept_match_nothing(rest: Rest, lab: Lab, name: str) -> None:
-    a_subject(lab)
-    assert rest.found("subjects", **{name: "x"}) == []
+COLONY_FINDS = [
+    ("species", "MUS musculus", "Rattus"),
+    ("strain", "c57bl/6j", "CBA"),
+    ("source", "bred", "bought"),
+    ("line", "ai32", "Ai3"),
+    ("line", "Ai32 line", "other line"),
+    ("litter", "Ai32_L_001", "Ai32_L_002"),
+    ("request", "for the summer", "for the winter"),
+    ("genotype", "cre", "Flp"),
+    ("genotype_test", "cre-1", "cre-2"),
+    ("genotype_date", "2026-02-10", "2026-02-11"),
+    ("wean_date", "2026-02-20", "2026-02-21"),
+    ("reduced_date", "2026-03-01", "2026-03-02"),
+    ("cage", "1201", "120"),
+    ("ear_mark", "tl", "T"),
+    ("name", "Felix", "Fel"),
+    ("actual_severity", "3", "2"),
+    ("adverse_effects", "INFECT", "tumour"),
+    ("to_be_culled", "True", "False"),
+    ("to_be_genotyped", "False", "True"),
+    ("water_restricted", "True", "False"),
+    ("django", "line__nickname,Ai32,cage,1201", "line__nickname,Ai32,cage,1202"),
+    ("django", "genotype__nickname,Cre", "~genotype__nickname,Cre"),
+    ("django", "zygosity__allele__nickname,Cre,zygosity__zygosity,1", "zygosity__zygosity,2"),
+    ("django", "genotype_test__name,cre-1,genotypetest__test_result,1", "genotypetest__test_result,0"),
+    ("django", "litter__breeding_pair__father__nickname,dad", "litter__breeding_pair__father__nickname,mum"),
+    ("django", "wean_date__gte,2026-02-20,species__name,Mus musculus", "wean_date__isnull,True"),
+]
+
+
+@pytest.fixture
+def bred(lab: Lab) -> Subject:
+    line = a_line(lab, "Ai32")
+    pair = a_pair(line, father=a_subject(lab, "dad", sex="M"))
+    subject = a_subject(
+        lab,
+        "M1",
+        line=line,
+        species=a_word(Species, "Mus musculus"),
+        strain=a_word(Strain, "C57BL/6J"),
+        source=a_word(Source, "bred"),
+        litter=Litter.objects.create(name="Ai32_L_001", line=line, lab=lab, breeding_pair=pair),
+        request=SubjectRequest.objects.create(name="for the summer", user=a_member(lab), lab=lab),
+        genotyped_on=date(2026, 2, 10),
+        weaned_on=date(2026, 2, 20),
+        reduced_on=date(2026, 3, 1),
+        cage_name="1201",
+        ear_mark="TL",
+        name="Felix",
+        actual_severity=3,
+        adverse_effects="an infected ear",
+        to_be_culled=True,
+    )
+    allele = an_allele("Cre", sequences=0)
+    Zygosity.objects.create(subject=subject, allele=allele, state=1)
+    GenotypeTest.objects.create(subject=subject, sequence=a_word(Sequence, "cre-1"), result=1)
+    a_restriction(subject)
+    ended = a_subject(lab, "ended")
+    a_restriction(ended, end=MORNING)
+    return subject
+
+
+@pytest.mark.parametrize(("name", "fits", "does_not"), COLONY_FINDS)
+def test_each_filter_of_the_colony_finds_what_fits_and_nothing_else(
+    rest: Rest, bred: Subject, name: str, fits: str, does_not: str
+) -> None:
+    found = [one["nickname"] for one in rest.found("subjects", **{name: fits})]
+    assert "M1" in found
+    if name == "water_restricted":
+        assert found == ["M1"]
+    assert "M1" not in [one["nickname"] for one in rest.found("subjects", **{name: does_not})]
+
+
+def test_related_rows_are_found_by_their_key_too(rest: Rest, bred: Subject) -> None:
+    line, allele = bred.line, Allele.objects.get()
+    assert line is not None
+    for query in ({"line": line.pk}, {"genotype": allele.pk}):
+        assert "M1" in [one["nickname"] for one in rest.found("subjects", **query)]
+        assert rest.found("subjects", **dict.fromkeys(query, bred.pk)) == []
+
+
+def test_a_name_in_releases_has_no_underscore_and_stands_once(lab: Lab) -> None:
+    head, one, other = a_member(lab, Role.HEAD), a_subject(lab), a_subject(lab)
+    change_subject(actor=head, subject=one, changes={"export_id": "CL-001"})
+    for said, words in (("CL-001", "another animal"), ("CL_002", "no underscore")):
+        with pytest.raises(Invalid, match=words):
+            change_subject(actor=head, subject=other, changes={"export_id": said})
+
+
+def test_the_record_names_its_line_and_genotype(rest: Rest, bred: Subject) -> None:
+    record = rest.get("subjects/M1").json()
+    words = {"species": "Mus musculus", "strain": "C57BL/6J", "source": "bred", "litter": "Ai32_L_001"}
+    assert {name: record[name] for name in words} == words
+    assert record["line"] == "Ai32 line"
+    assert record["genotype"] == [{"allele": "Cre", "zygosity": 1}]
+    (listed,) = rest.found("subjects", nickname="M1")
+    assert listed["genotype"] == ["Cre heterozygous"]
+
+
+def test_words_are_resolved_ignoring_case_and_taken_away_by_null(rest: Rest, bred: Subject) -> None:
+    body = {"lab": "cortexlab", "nickname": "M2", "line": "AI32", "litter": "ai32_l_001", "species": "mus Musculus"}
+    record = rest.post("subjects", body).json()
+    assert (record["line"], record["litter"], record["species"]) == ("Ai32 line", "Ai32_L_001", "Mus musculus")
+    record = rest.patch("subjects/M2", {"line": None, "litter": ""}).json()
+    assert (record["line"], record["litter"]) == (None, None)
+    assert rules() == []
+
+
+def test_a_rig_with_a_wrong_word_keeps_its_animal_and_the_inbox_tells(rest: Rest, bred: Subject) -> None:
+    body = {"lab": "cortexlab", "nickname": "M2", "line": "Ai23 line", "birth_date": "2026-02-03"}
+    assert rest.post("subjects", body).json()["line"] is None
+    flag = ReviewFlag.objects.get(rule="unknown-line")
+    assert "nearest: Ai32 line" in flag.message
+    Litter.objects.update(born_on=date(2026, 2, 1))
+    rest.patch("subjects/M2", {"litter": "Ai32_L_001"})
+    assert rules() == ["birth-differs-from-litter", "unknown-line"]
+
+
+def test_json_is_every_writing_roles_and_the_rest_is_the_keepers(rest: Rest, lab: Lab) -> None:
+    a_subject(lab, "M1", responsible_user=a_member(lab))
+    rig = Rest(a_member(lab, Role.RIG))
+    for one in (rest, rig):
+        assert one.patch("subjects/M1", {"json": {"trained_criteria": 1}}).status_code == 200
+        answer = one.patch("subjects/M1", {"json": {}, "description": "x"})
+        assert answer.status_code == 403
+        assert "responsible user" in answer.json()["detail"]
+    assert Rest(a_member(lab, Role.READER)).patch("subjects/M1", {"json": {}}).status_code == 403
+
+
+def test_a_death_date_ends_what_lasts_for_a_life_and_moves_the_cull(rest: Rest, bred: Subject) -> None:
+    rest.patch("subjects/M1", {"death_date": "2026-03-20"})
+    assert bred.waterrestriction_set.get().ended_at is not None
+    assert not Subject.objects.get(pk=bred.pk).to_be_culled
+    cull = Cull.objects.create(subject=bred, culled_on=date(2026, 3, 20))
+    rest.patch("subjects/M1", {"death_date": "2026-03-21"})
+    cull.refresh_from_db()
+    assert cull.culled_on == date(2026, 3, 21)
+    assert rest.patch("subjects/M1", {"death_date": None}).status_code == 400
+
+
+def test_an_animal_with_weights_or_young_is_not_withdrawn(lab: Lab) -> None:
+    head = Rest(a_member(lab, Role.HEAD))
+    a_weighing(a_subject(lab, "M1"))
+    a_pair(a_line(lab), father=a_subject(lab, "dad", sex="M"))
+    assert "has 1 weighings" in head.delete("subjects/M1").json()["detail"]
+    assert "has 1 breeding pairs" in head.delete("subjects/dad").json()["detail"]
 
 
 @pytest.mark.parametrize(

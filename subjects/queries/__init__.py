@@ -1,0 +1,1 @@
+"""Reads of the animal side: page-shaped, few queries whatever the number of animals."""
