@@ -30,6 +30,11 @@ MINUTE = 60.0
 TIMETABLE: dict[str, tuple[float, str]] = {
     # every   name of the job
     "copies due, leases expired, nights begun": (MINUTE, "transfers.tasks.tick"),
+    "mails due, senders that died": (MINUTE, "labs.tasks.tick"),
+    "water due, evenings and mornings of labs": (MINUTE, "subjects.tasks.tick"),
+    "what changed, into the clients' cache tables": (60 * MINUTE, "datasets.tasks.refresh_cache_tables"),
+    "cache tables of public data, into their bucket": (60 * MINUTE, "transfers.tasks.publish"),
+    "answers that nobody will ask for again": (60 * MINUTE, "labs.tasks.sweep"),
 }
 
 TRANSPORT_ALIASES["filesystem"] = "alyx.runtime.broker:Transport"

@@ -11,6 +11,7 @@ from django.db import connections
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 LEAST_KEY_LENGTH = 32
 LEAST_BODY_BYTES = 1024 * 1024
+LONGEST_MAIL_STEP_S = 30
 
 
 def _check(*tags: str, **options: bool) -> Callable[[Callable[[], Iterator[CheckMessage]]], object]:
@@ -101,6 +102,47 @@ def limits() -> Iterator[CheckMessage]:
             "ALYX_THROTTLE=off where other machines may connect.",
             hint="Unset it: it is for tests and benchmarks.",
             id="alyx.W031",
+        )
+
+
+@_check()
+def mail() -> Iterator[CheckMessage]:
+    """Mail that is to leave can leave, and no password travels in the clear."""
+    if settings.ALYX_SMTP_TLS not in {"starttls", "tls", "off"}:
+        yield Error(
+            f"ALYX_SMTP_TLS={settings.ALYX_SMTP_TLS} means nothing.",
+            hint="starttls (usually port 587), tls (port 465) or off.",
+            id="alyx.E040",
+        )
+    if "smtp" in settings.EMAIL_BACKEND and not settings.EMAIL_HOST:
+        yield Error("Mail goes by SMTP to nowhere.", hint="Set ALYX_SMTP_HOST.", id="alyx.E041")
+    if not settings.EMAIL_HOST:
+        return
+    if settings.ALYX_SMTP_TLS == "off" and settings.EMAIL_HOST_PASSWORD and settings.EMAIL_HOST not in LOOPBACK:
+        yield Error(
+            "The password of the mail account would travel in the clear.",
+            hint="Set ALYX_SMTP_TLS=starttls or tls.",
+            id="alyx.E042",
+        )
+    if bool(settings.EMAIL_HOST_USER) != bool(settings.EMAIL_HOST_PASSWORD):
+        yield Error(
+            "Of the mail account's user and password one is missing: nothing would be logged in with.",
+            hint="Set both ALYX_SMTP_USER and ALYX_SMTP_PASSWORD, or neither.",
+            id="alyx.E043",
+        )
+    if "@localhost" in settings.DEFAULT_FROM_EMAIL:
+        yield Warning(
+            "Mails would come from notebook@localhost.",
+            hint="Set ALYX_MAIL_FROM to an address that the mail server lets this account use.",
+            id="alyx.W044",
+        )
+    if not settings.ALYX_URL:
+        yield Warning("Mails would have no links.", hint="Set ALYX_URL=https://….", id="alyx.W045")
+    if settings.EMAIL_TIMEOUT > LONGEST_MAIL_STEP_S:
+        yield Warning(
+            "ALYX_SMTP_TIMEOUT is so long that slow mails would be shown as unsure.",
+            hint=f"At most {LONGEST_MAIL_STEP_S} seconds.",
+            id="alyx.W046",
         )
 
 

@@ -1,11 +1,13 @@
 """Every setting of the project, all from the environment. A comment says what breaks if one is wrong."""
 
 import os
+from datetime import time
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 import django_stubs_ext
+from django.core.exceptions import ImproperlyConfigured
 
 from alyx.runtime.instance import Instance
 
@@ -41,6 +43,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "drf_spectacular",
+    "drf_spectacular_sidecar",  # the files of /docs/
     "alyx.core",
     "alyx.labs",
     "subjects",
@@ -134,8 +137,21 @@ WHITENOISE_MANIFEST_STRICT = False
 ALYX_ACCEL = os.environ.get("ALYX_ACCEL", "").rstrip("/")
 """Where nginx sends files for us: X-Accel-Redirect is this plus the file's full path. Empty: the site sends them itself."""
 
+ALYX_CACHE_DIR = os.environ.get("ALYX_CACHE_DIR") or str(INSTANCE.path("cache"))  # the clients' cache tables
+if "://" in ALYX_CACHE_DIR:
+    raise ImproperlyConfigured(
+        "ALYX_CACHE_DIR must be a folder of this machine; ALYX_CACHE_REPOSITORY names a bucket that has the public tables too"
+    )
+
+ALYX_CACHE_REPOSITORY = os.environ.get("ALYX_CACHE_REPOSITORY", "")
+"""The name of a public repository of kind S3, into which the cache tables of public data are put as well."""
+
 ALYX_MAX_BODY_BYTES = int(os.environ.get("ALYX_MAX_BODY_BYTES", str(16 * 1024 * 1024)))  # a larger request is a 413
 DATA_UPLOAD_MAX_MEMORY_SIZE = ALYX_MAX_BODY_BYTES
+
+ALYX_QUERY_SECONDS = float(os.environ.get("ALYX_QUERY_SECONDS", "20"))
+"""A statement of a reading call that takes longer is given up, and the caller told to narrow the search; 0: never. Above the 120 s of a
+gunicorn worker the caller is cut off instead."""
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -150,13 +166,16 @@ if BEHIND_HTTPS:
     SECURE_SSL_REDIRECT = False  # the proxy redirects; a redirected POST from a rig would be lost
     SECURE_HSTS_SECONDS = 31_536_000
 
+ALYX_OPEN_READING = _flag("ALYX_OPEN_READING")
+"""Every user reads the records of all labs (as IBL runs it), instead of those of their labs, projects and duties."""
+
 THROTTLE = os.environ.get("ALYX_THROTTLE", "on") != "off"
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "alyx.labs.authentication.TokenAuthentication",
         "alyx.labs.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["alyx.labs.authentication.KnownCaller"],
     "DEFAULT_PAGINATION_CLASS": "alyx.core.rest.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["alyx.core.rest.rendering.JSONRenderer"],
@@ -178,6 +197,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.0.3",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": False,
+    "COMPONENT_NO_READ_ONLY_REQUIRED": True,  # one component is both body and answer, and nested answers are shorter
     "SORT_OPERATIONS": True,
 }
 
@@ -185,7 +205,32 @@ PGHISTORY_APPEND_ONLY = True
 
 CELERY: dict[str, Any] = INSTANCE.celery_settings()  # REDIS_URL, else the file-system broker below `var/`
 
-EMAIL_BACKEND = os.environ.get("ALYX_EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
+# Mail: without ALYX_SMTP_HOST each mail is a file in `var/mail`, and nobody gets it.
+EMAIL_HOST = os.environ.get("ALYX_SMTP_HOST", "")
+EMAIL_BACKEND = os.environ.get(
+    "ALYX_EMAIL_BACKEND", f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+)
 EMAIL_FILE_PATH = INSTANCE.path("mail")
+ALYX_SMTP_TLS = os.environ.get("ALYX_SMTP_TLS", "starttls")  # starttls, tls (from the first byte) or off
+EMAIL_USE_TLS, EMAIL_USE_SSL = ALYX_SMTP_TLS == "starttls", ALYX_SMTP_TLS == "tls"
+EMAIL_PORT = int(os.environ.get("ALYX_SMTP_PORT", {"tls": "465", "off": "25"}.get(ALYX_SMTP_TLS, "587")))
+EMAIL_HOST_USER = os.environ.get("ALYX_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("ALYX_SMTP_PASSWORD", "")
+EMAIL_TIMEOUT = int(os.environ.get("ALYX_SMTP_TIMEOUT", "20"))
+"""Seconds for each step with the mail server. All steps together must end within a delivery's lease of five minutes, else a mail
+that is still leaving is shown as unsure."""
+DEFAULT_FROM_EMAIL = os.environ.get(
+    "ALYX_MAIL_FROM", "Lab notebook <notebook@localhost>"
+)  # servers refuse a foreign one
+ALYX_URL = os.environ.get("ALYX_URL", next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
+"""Where people open the site: mails link there. Default: the first of ALYX_ORIGINS; without either they have no links."""
+
+# When each lab is told, by its own clock.
+ALYX_DIGEST_AT = time.fromisoformat(
+    os.environ.get("ALYX_DIGEST_AT", "07:00")
+)  # the morning digest; water due from then on
+ALYX_EVENING_AT = time.fromisoformat(
+    os.environ.get("ALYX_EVENING_AT", "18:00")
+)  # not weighed today, supplement still due
 
 LOGGING = INSTANCE.logging()

@@ -1,6 +1,7 @@
 """What our admin pages share: quick lists, autocomplete instead of endless drop-downs, no deleting, services and their errors."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
@@ -16,10 +17,13 @@ from django.urls import URLPattern, path
 from django.utils.html import conditional_escape
 from pghistory.models import Events
 
-from alyx.core.admin_forms import REASON, PageForm, ReasonForm, form_after_refusal
+from alyx.core.admin_forms import CONFIRMED, REASON, PageForm, ReasonForm, form_after_refusal, form_that_asks
 from alyx.core.admin_shown import page_of
 from alyx.core.audit import because
-from alyx.core.errors import DomainError
+from alyx.core.errors import DomainError, Doubtful
+from alyx.core.flags import typing
+from alyx.core.reading import readable
+from alyx.core.wall_clock import WallClockField, WallClockFormField, WallClockInput
 
 REMEMBERED = "remembered_filters"
 UNTOLD = {"updated_at"}
@@ -42,6 +46,8 @@ class Page(admin.ModelAdmin[Any]):
     """Field → its label, where the column's name says it badly."""
     page_actions: ClassVar[Mapping[str, str]] = {}
     """Name of the action → the verb on its button."""
+    superusers_see: ClassVar[frozenset[str]] = frozenset()
+    """Columns that others neither see in the history nor guess at by narrowing the list."""
     list_per_page = 100
     show_full_result_count = False
     save_on_top = False
@@ -49,13 +55,26 @@ class Page(admin.ModelAdmin[Any]):
     view_on_site = False
     action_form = ReasonForm
     formfield_overrides = {
+        WallClockField: {"form_class": WallClockFormField, "widget": WallClockInput},
         models.TextField: {"widget": AdminTextareaWidget(attrs={"rows": 4})},
         models.URLField: {"widget": AdminURLFieldWidget, "assume_scheme": "https"},
     }
 
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """What this user reads."""
+        return readable(request.user, super().get_queryset(request))
+
     def get_ordering(self, request: HttpRequest) -> Any:
         """The model's own, said once more: with counts in the query it would be lost."""
         return self.ordering or self.opts.ordering
+
+    def is_hidden(self, request: HttpRequest, column: str) -> bool:
+        """Whether this user may not know of this column."""
+        return column in self.superusers_see and not request.user.is_superuser
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """No list is narrowed by what may not be seen."""
+        return not self.is_hidden(request, lookup.partition("__")[0]) and super().lookup_allowed(lookup, value, request)
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
         """Every relation to a model with a searchable page: no drop-down grows without bound."""
@@ -138,7 +157,11 @@ class Page(admin.ModelAdmin[Any]):
             {
                 "at": event.pgh_created_at,
                 "what": event.pgh_label,
-                "diff": [(name, *values) for name, values in (event.pgh_diff or {}).items() if name not in UNTOLD],
+                "diff": [
+                    (name, *values)
+                    for name, values in (event.pgh_diff or {}).items()
+                    if name not in UNTOLD and not self.is_hidden(request, name)
+                ],
                 "context": event.pgh_context or {},
             }
             for event in Events.objects.tracks(record).order_by("-pgh_created_at", "-pgh_id")[:HISTORY_SHOWN]
@@ -172,15 +195,17 @@ class Page(admin.ModelAdmin[Any]):
 
     def _said(self, form: Any, change: bool) -> dict[str, Any]:
         names = form.changed_data if change else list(form.cleaned_data)
-        return {self.wire.get(name, name): form.cleaned_data[name] for name in names if name != REASON}
+        return {self.wire.get(name, name): form.cleaned_data[name] for name in names if name not in {REASON, CONFIRMED}}
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """After a refusal, with what was refused."""
+        """After a refusal, with what was refused; what is only doubted can be said to be right."""
+        refused: DomainError | None = getattr(request, "refused", None)
+        if isinstance(refused, Doubtful):
+            kwargs["form"] = form_that_asks(self.form)
         form = super().get_form(request, obj, change=change, **kwargs)
         for name, field in form.base_fields.items():
             field.label = self.labels.get(name, field.label)
             field.help_text = conditional_escape(field.help_text)  # Django's template trusts it: "<lab>" would vanish
-        refused: DomainError | None = getattr(request, "refused", None)
         if refused is None or not issubclass(form, PageForm):
             return form
         return form_after_refusal(form, refused, {word: name for name, word in self.wire.items()})
@@ -188,13 +213,14 @@ class Page(admin.ModelAdmin[Any]):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """With "why" last, where something can be changed."""
         shown: list[Any] = [
-            (title, {**options, "fields": [field for field in options["fields"] if field != REASON]})
+            (title, {**options, "fields": [field for field in options["fields"] if field not in {REASON, CONFIRMED}]})
             for title, options in super().get_fieldsets(request, obj)
         ]
         allowed = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
         editable = set(flatten_fieldsets(shown)) - set(self.get_readonly_fields(request, obj))
         if allowed and editable and issubclass(self.form, PageForm):
-            shown.append((None, {"fields": [REASON]}))
+            asked = isinstance(getattr(request, "refused", None), Doubtful)
+            shown.append((None, {"fields": [CONFIRMED, REASON] if asked else [REASON]}))
         return shown
 
     def changeform_view(
@@ -206,7 +232,7 @@ class Page(admin.ModelAdmin[Any]):
     ) -> HttpResponse:
         """A refused change is said beside the field, what was typed stays, and nothing is half saved."""
         try:
-            with transaction.atomic(), because(request.POST.get(REASON, "").strip()):
+            with transaction.atomic(), because(request.POST.get(REASON, "").strip()), self.typed(request):
                 return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as refused:
             if not issubclass(self.form, PageForm):
@@ -214,6 +240,10 @@ class Page(admin.ModelAdmin[Any]):
                 return HttpResponseRedirect(request.get_full_path())
             setattr(request, "refused", refused)  # noqa: B010  (mypy: a request has no such attribute)
             return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def typed(self, request: HttpRequest) -> AbstractContextManager[None]:
+        """A person typed what this request brings; with the tick, also what a rule doubts."""
+        return typing(confirmed=request.POST.get(CONFIRMED) == "on") if request.method == "POST" else nullcontext()
 
     def render_change_form(
         self,
@@ -231,8 +261,12 @@ class Page(admin.ModelAdmin[Any]):
     # Actions, on the list for many rows and on the page for one.
 
     def buttons(self, request: HttpRequest, obj: Any) -> Mapping[str, str]:
-        """Which of `page_actions` fit this record now."""
-        return self.page_actions if self.has_act_permission(request) else {}
+        """Which of `page_actions` fit this record now, and are this user's to press."""
+        return {name: verb for name, verb in self.page_actions.items() if self.may_press(request, name, obj)}
+
+    def may_press(self, request: HttpRequest, action: str, obj: Any) -> bool:
+        """Whether the service would let this user do the action to this record."""
+        return self.may_write(request, obj)
 
     def get_urls(self) -> list[URLPattern]:
         """With the address of the buttons."""
@@ -252,7 +286,7 @@ class Page(admin.ModelAdmin[Any]):
         getattr(self, action)(request, self.get_queryset(request).filter(pk=record.pk))
         return HttpResponseRedirect(page_of(record))
 
-    def each(self, request: HttpRequest, rows: Any, act: Callable[[Any], None], done: str) -> None:
+    def each(self, request: HttpRequest, rows: Any, act: Callable[[Any], Any], done: str) -> None:
         """Run an action row by row, each atomic, saying at the end how many were done and what was refused."""
         count = 0
         with because(request.POST.get(REASON, "").strip()):

@@ -35,6 +35,13 @@ class Invalid(DomainError):
         return cls(f"{field}: {text}", fields={field: text})
 
 
+class Doubtful(DomainError):
+    """A value that a person typed and a rule doubts: asked back, beside the field; said again as right, it is kept."""
+
+    status = 409
+    code = "doubtful"
+
+
 class NotFound(DomainError):
     """The named thing does not exist, or this caller may not know that it does."""
 

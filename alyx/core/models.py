@@ -6,12 +6,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Q
 
-from alyx.core.audit import audited
+from alyx.core.audit import audited, no_truncate
 from alyx.core.json_column import JSONColumn
 from alyx.core.records import Record
 from alyx.core.wall_clock import WallClockField
 
-__all__ = ["Note", "Record", "ReviewFlag"]
+__all__ = ["AnsweredCall", "Note", "Record", "ReviewFlag"]
 
 
 class AboutAnyRecord(Record):
@@ -95,3 +95,26 @@ class ReviewFlag(AboutAnyRecord):
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.message}"[:120]
+
+
+class AnsweredCall(Record):
+    """The stored answer to a POST that carried an `Idempotency-Key`: sent again with the same body, it is answered the same.
+
+    No history: rows are kept for some days and swept.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    path = models.CharField(max_length=1000)
+    body_digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="empty: being answered")
+    answer = models.BinaryField(null=True, blank=True)
+    content_type_sent = models.CharField(max_length=255, blank=True, default="")
+
+    class Meta(Record.Meta):
+        ordering = ["-created_at"]
+        triggers = [*Record.Meta.triggers, no_truncate()]
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_answer_per_key")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -26,6 +26,16 @@ class WallClockFormField(forms.DateTimeField):
         return timezone.make_naive(parsed) if parsed is not None and timezone.is_aware(parsed) else parsed
 
 
+class WallClockInput(forms.DateTimeInput):
+    """The browser's own box for a date and a time, to the second."""
+
+    input_type = "datetime-local"
+    supports_microseconds = False
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"step": "1"}, format="%Y-%m-%dT%H:%M:%S")
+
+
 class WallClockField(DateTimeField):
     """`timestamp without time zone`; Python sees naive datetimes with microseconds."""
 

@@ -1,10 +1,11 @@
 """People, labs, memberships, locations, projects, tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
@@ -14,11 +15,13 @@ from django.http import HttpRequest
 from alyx.core.admin_pages import Page
 from alyx.core.admin_shown import ago, counted
 from alyx.core.errors import Forbidden
-from alyx.labs import inbox, services
+from alyx.core.reading import readable
+from alyx.labs import admin_notices, inbox, services
 from alyx.labs.admin_login import BoundedLogin
-from alyx.labs.models import MANAGING_ROLES, WRITING_ROLES, Lab, Location, Membership, Project, Role, Token, User
-from alyx.labs.permissions import may
-from alyx.labs.tokens import revoke_token
+from alyx.labs.admin_rights import CollaborationInline, ProjectRoleInline, RightsShown
+from alyx.labs.holding import held_by, remembered
+from alyx.labs.models import Lab, Location, Membership, Project, User
+from alyx.labs.permissions import Projects, Right, may
 
 admin.site.unregister(Group)
 admin.site.login_form = BoundedLogin
@@ -29,16 +32,9 @@ admin.site.enable_nav_sidebar = False
 admin.site.site_url = None
 
 
-def roles_of(request: HttpRequest) -> dict[UUID, str] | None:
-    """The user's role in each of their labs, asked for once per request; None: a superuser, who may do everything."""
-    user: Any = request.user
-    if user.is_superuser:
-        return None
-    known: dict[UUID, str] | None = getattr(request, "roles_in_labs", None)
-    if known is None:
-        known = dict(Membership.objects.filter(user=user).values_list("lab_id", "role"))
-        setattr(request, "roles_in_labs", known)  # noqa: B010  (mypy: a request has no such attribute)
-    return known
+def roles_of(request: HttpRequest) -> Mapping[UUID, str] | None:
+    """The user's role in each of their labs; None: a superuser, who may do everything."""
+    return None if request.user.is_superuser else held_by(request).roles
 
 
 def names(rows: Iterable[Any], column: str = "name") -> list[str]:
@@ -47,24 +43,64 @@ def names(rows: Iterable[Any], column: str = "name") -> list[str]:
 
 
 class LabPage(Page):
-    """A page whose rows belong to a lab; `lab_path` leads from the row to it (`session.lab`). Members write by their role."""
+    """A page whose rows belong to a lab; `lab_path` leads from the row to it (`session.lab`; empty: to all labs).
+
+    It shows buttons and forms to whom its services would let: by a right in the row's lab, by what is held in the row's
+    projects (`projects_of`), by a duty.
+    """
 
     lab_path = "lab"
-    writing_roles: tuple[Role, ...] = WRITING_ROLES
+    right: ClassVar[Right] = Right.REGISTER
+    without_lab: ClassVar[Right] = Right.MANAGE
+    """What a row of no lab needs, in any lab."""
+    by_projects: ClassVar[bool] = False
+    """Whether a role in a project counts: `projects_of` says which."""
+    partly: ClassVar[Mapping[Right, Collection[str]]] = {}
+    """Other rights that are enough to change some fields."""
+
+    def lab_of(self, obj: Any) -> Lab | None:
+        """The lab of a row."""
+        for step in self.lab_path.split("."):
+            obj = getattr(obj, step, None)
+        return obj if isinstance(obj, Lab) else None
+
+    def projects_of(self, obj: Any) -> Projects:
+        """The projects of a row whose people have a say in it."""
+        return None
+
+    def has_right(self, request: HttpRequest, right: Right, obj: Any = None) -> bool:
+        """To do this to the row (or, when none is given, to some row); asked for once per page."""
+        held = held_by(request)
+        if obj is None or not self.lab_path:
+            return bool(held.somewhere(right, of_projects=self.by_projects or not self.lab_path))
+        lab = self.lab_of(obj)
+        if lab is None:
+            return bool(held.somewhere(self.without_lab))
+        key = (right, lab.pk, obj.pk)
+        return bool(remembered(request, key, lambda: held.verdict(lab, right, self.projects_of(obj))))
 
     def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
-        """By the roles of the lab concerned; asked for once per page."""
-        roles = roles_of(request)
-        if roles is None:
-            return True
-        if obj is None or not self.lab_path:
-            return any(role in self.writing_roles for role in roles.values())
-        lab = obj
-        for step in self.lab_path.split("."):
-            lab = getattr(lab, step, None)
-        if not isinstance(lab, Lab):
-            return any(role in MANAGING_ROLES for role in roles.values())
-        return roles.get(lab.pk) in self.writing_roles
+        """Whole or in part."""
+        return any(self.has_right(request, right, obj) for right in (self.right, *self.partly))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may change some fields only sees the others."""
+        fixed = super().get_readonly_fields(request, obj)
+        if obj is None or not self.partly or self.has_right(request, self.right, obj):
+            return fixed
+        open_ = {
+            name for right, fields in self.partly.items() if self.has_right(request, right, obj) for name in fields
+        }
+        return [*fixed, *(name for name in flatten_fieldsets(self.fieldsets or ()) if name not in {*open_, *fixed})]
+
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> QuerySet[Any]:
+        """What can be chosen: what this user reads, and what the row says already."""
+        rows = super().get_field_queryset(db, db_field, request)
+        rows = db_field.remote_field.model._default_manager.all() if rows is None else rows
+        match = request.resolver_match
+        key = match.kwargs.get("object_id") if match else None
+        said = self.model._base_manager.filter(pk=unquote(key)).values(db_field.name) if key else []
+        return readable(request.user, rows) | rows.filter(pk__in=said)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A row is not moved into a lab where the user has no say."""
@@ -85,7 +121,7 @@ class MembershipInline(admin.TabularInline[Membership, Lab]):
         return True
 
     def _heads(self, request: HttpRequest, obj: Any = None) -> bool:
-        return (obj is not None and may(request.user, obj.pk, (Role.HEAD,))) or bool(request.user.is_superuser)
+        return (obj is not None and may(request.user, obj.pk, Right.HEAD)) or bool(request.user.is_superuser)
 
     has_add_permission = has_change_permission = has_delete_permission = _heads
 
@@ -94,23 +130,19 @@ class MembershipInline(admin.TabularInline[Membership, Lab]):
 class LabAdmin(LabPage):
     """Labs and their people."""
 
-    lab_path = ""
-    writing_roles = (Role.HEAD,)
+    right = Right.HEAD
     list_display = ["name", "institution", "timezone", "people", "animals"]
     search_fields = ["name", "institution"]
-    inlines = [MembershipInline]
+    inlines = [MembershipInline, CollaborationInline]
     fieldsets = [
         (None, {"fields": ["name", "institution", "address", "timezone"]}),
         ("Welfare", {"fields": ["reference_weight_pct", "zscore_weight_pct"]}),
         ("From clients", {"fields": ["json"], "classes": ["collapse"]}),
     ]
 
-    def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The head of this lab."""
-        roles = roles_of(request)
-        if roles is None or obj is None:
-            return super().may_write(request)
-        return roles.get(obj.pk) in self.writing_roles
+    def lab_of(self, obj: Any) -> Lab | None:
+        """Itself."""
+        return obj if isinstance(obj, Lab) else None
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Superusers found labs."""
@@ -151,14 +183,16 @@ class LabAdmin(LabPage):
 
 
 @admin.register(User)
-class UserPage(Page, UserAdmin[User]):
+class UserPage(RightsShown, Page, UserAdmin[User]):
     """People and service accounts. Superusers only: who may log in is not a lab's affair."""
 
+    change_form_template = "admin/user_page.html"
     form: Any = UserChangeForm
 
     list_display = ["username", "first_name", "last_name", "in_labs", "is_staff", "is_active", "seen"]
     list_filter = ["is_active", "is_staff", "labs"]
-    search_fields = ["username", "first_name", "last_name", "email"]
+    search_fields = ["username", "first_name", "last_name"]
+    superusers_see = frozenset({"email"})
     filter_horizontal = ()
     autocomplete_fields = ["allowed_users"]
     fieldsets = [
@@ -181,6 +215,10 @@ class UserPage(Page, UserAdmin[User]):
         """When they last came in by the browser."""
         return ago(user.last_login)
 
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        """By the address too, for those who may see it."""
+        return [*self.search_fields, *(["email"] if request.user.is_superuser else [])]
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Colleagues see who somebody is, not their address nor how they log in."""
         if request.user.is_superuser:
@@ -196,6 +234,7 @@ class UserPage(Page, UserAdmin[User]):
 class LocationAdmin(LabPage):
     """Rigs and rooms."""
 
+    without_lab = Right.REGISTER
     list_display = ["name", "lab"]
     list_select_related = ["lab"]
     list_filter = ["lab"]
@@ -212,11 +251,12 @@ class LocationAdmin(LabPage):
 
 @admin.register(Project)
 class ProjectAdmin(LabPage):
-    """Projects."""
+    """Projects, and who may write what is in them."""
 
     lab_path = ""
     list_display = ["name", "description"]
     search_fields = ["name", "description"]
+    inlines = [ProjectRoleInline]
 
     def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Project:
         """By name of its people."""
@@ -227,43 +267,6 @@ class ProjectAdmin(LabPage):
         return services.create_project(actor=actor, values=said)
 
 
-@admin.register(Token)
-class TokenAdmin(Page):
-    """Credentials of REST clients. A new one's key is shown once."""
+__all__ = ["LabPage", "admin_notices", "inbox", "names", "roles_of"]
 
-    list_display = ["user", "label", "used", "live"]
-    list_select_related = ["user"]
-    list_filter = ["revoked_at"]
-    search_fields = ["user__username", "label"]
-    fields = ["user", "label"]
-    actions = ["revoke"]
-    page_actions: ClassVar[dict[str, str]] = {"revoke": "Revoke"}
-
-    def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
-        """Show the key of a new token."""
-        super().save_model(request, obj, form, change)
-        if not change:
-            self.message_user(request, f"The key of {obj}: {obj.key} — it is not shown again.", messages.WARNING)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A token is made or revoked, never edited."""
-        return obj is None and super().has_change_permission(request)
-
-    @admin.display(description="last used", ordering="last_used_at")
-    def used(self, token: Token) -> Any:
-        """When a client last came with it (to the hour)."""
-        return ago(token.last_used_at)
-
-    @admin.display(boolean=True)
-    def live(self, token: Token) -> bool:
-        """Not revoked."""
-        return token.revoked_at is None
-
-    @admin.action(description="Revoke: clients with this token must log in again", permissions=["act"])
-    def revoke(self, request: HttpRequest, tokens: QuerySet[Token]) -> None:
-        """Revoke."""
-        live = tokens.filter(revoked_at__isnull=True).select_related("user")
-        self.each(request, live, lambda token: revoke_token(actor=request.user, token=token), "tokens revoked")
-
-
-__all__ = ["MANAGING_ROLES", "LabPage", "inbox", "names", "roles_of"]
+from alyx.labs import admin_policy, admin_rigs, admin_tokens  # noqa: E402, F401  (their pages are built on LabPage)

@@ -3,28 +3,50 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from alyx.core.reading import readable
 from alyx.core.rest.filters import (
-    BOOLEAN,
+    Filter,
+    as_uuid,
     asked,
     equals,
     iequals,
     is_day,
     is_key,
+    is_number,
     is_true,
-    matches_nothing,
 )
 from alyx.core.rest.names import in_path
-from alyx.core.rest.query_language import truth
 from alyx.core.rest.views import ChangeableEndpoint, Endpoint, ListEndpoint
 from alyx.labs import serializers, services
 from alyx.labs.models import Lab, Location, Project, User
 from alyx.labs.query_fields import LABS, USERS
+from alyx.labs.rigs import heard_at
 
-_NOT_KEPT = "this server keeps no such thing of a lab; nothing matches"
+_LIGHT = {"0": "normal", "1": "inverted", "normal": "normal", "inverted": "inverted"}
+
+
+def _condition(column: str) -> Filter:
+    """A cage type, enrichment or food by name or UUID, through the relation's name: conditions belong to the animals' app."""
+
+    def apply(rows: Any, value: str) -> QuerySet[Any]:
+        asked_for: dict[str, Any]
+        try:
+            asked_for = {f"conditions__{column}": as_uuid(value)}
+        except ValueError:
+            asked_for = {f"conditions__{column}__name__iexact": value}
+        return rows.filter(**asked_for)  # type: ignore[no-any-return]
+
+    return asked(apply, "the lab's default, by name or UUID")
+
+
+def _light_cycle(rows: Any, value: str) -> QuerySet[Any]:
+    if value.lower() not in _LIGHT:
+        raise ValueError(f"{value[:80]!r} is neither 0 (normal) nor 1 (inverted)")
+    return rows.filter(conditions__light_cycle=_LIGHT[value.lower()])  # type: ignore[no-any-return]
 
 
 def _names(rows: Any, column: str = "name") -> list[str]:
@@ -33,6 +55,7 @@ def _names(rows: Any, column: str = "name") -> list[str]:
 
 
 class _Labs(Endpoint):
+    is_public = True
     serializer_class = serializers.Lab
     queryset = Lab.objects.prefetch_related("repositories").order_by("name")
 
@@ -63,10 +86,9 @@ class LabList(_Labs, ListEndpoint):
         "reference_weight_pct": asked(lambda rows, value: rows.filter(reference_weight_pct=float(value)), "a fraction"),
         "zscore_weight_pct": asked(lambda rows, value: rows.filter(zscore_weight_pct=float(value)), "a fraction"),
         "repositories": equals("repositories__name", many=True),
-        **{
-            name: matches_nothing(_NOT_KEPT)
-            for name in ("cage_cleaning_frequency_days", "cage_type", "enrichment", "food", "light_cycle")
-        },
+        **{name: _condition(name) for name in ("cage_type", "enrichment", "food")},
+        "light_cycle": asked(_light_cycle, "0 (normal) or 1 (inverted)"),
+        "cage_cleaning_frequency_days": is_number("conditions__cleaned_every_days", 0),
     }
 
     def records(self, rows: Sequence[Any]) -> list[Any]:
@@ -127,10 +149,13 @@ class LocationDetail(_Locations, ChangeableEndpoint):
 
     def change(self, row: Any, sent: dict[str, Any]) -> Location:
         """Apply what was sent."""
-        return services.change_location(actor=self.actor, location=row, changes=sent)
+        location = services.change_location(actor=self.actor, location=row, changes=sent)
+        heard_at(location)  # a rig does it at each start
+        return location
 
 
 class _Projects(Endpoint):
+    is_public = True
     serializer_class = serializers.Project
     queryset = Project.objects.prefetch_related("users").order_by("name")
 
@@ -174,7 +199,13 @@ class ProjectDetail(_Projects, ChangeableEndpoint):
 
 class _Users(Endpoint):
     serializer_class = serializers.User
-    queryset = User.objects.prefetch_related("labs", "allowed_users", "subjects_responsible").order_by("username")
+    queryset = User.objects.prefetch_related("labs", "allowed_users").order_by("username")
+
+    def rows(self) -> QuerySet[Any]:
+        """With the animals that they are responsible for, of those that the caller reads."""
+        animals: Any = User._meta.get_field("subjects_responsible").related_model
+        mine = readable(self.actor, animals.objects.filter(withdrawn_at__isnull=True))
+        return super().rows().prefetch_related(Prefetch("subjects_responsible", mine))
 
     def record(self, user: Any) -> dict[str, Any]:
         """A person on the wire; the address of others stays empty."""
@@ -182,9 +213,7 @@ class _Users(Endpoint):
             "id": user.pk,
             "username": user.username,
             "email": user.email if services.may_see_email(self.actor, user) else "",
-            "subjects_responsible": sorted(
-                one.nickname for one in user.subjects_responsible.all() if one.withdrawn_at is None
-            ),
+            "subjects_responsible": sorted(one.nickname for one in user.subjects_responsible.all()),
             "lab": _names(user.labs),
             "allowed_users": _names(user.allowed_users, "username"),
             "is_stock_manager": user.is_stock_manager,
@@ -204,7 +233,7 @@ class UserList(_Users, ListEndpoint):
         "is_staff": is_true("is_staff"),
         "is_superuser": is_true("is_superuser"),
         "is_stock_manager": is_true("is_stock_manager"),
-        "is_public_user": asked(lambda rows, value: rows.none() if truth(value) else rows, "nobody is", BOOLEAN),
+        "is_public_user": is_true("is_public_user"),
         "groups": iequals("groups__name", many=True),
         "allowed_users": asked(
             lambda rows, value: rows.filter(
@@ -219,9 +248,9 @@ class UserList(_Users, ListEndpoint):
         "last_login": is_day("last_login__date"),
     }
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         """Active people by default."""
-        rows = super().get_queryset()
+        rows = super().rows()
         return rows if "is_active" in self.request.query_params else rows.filter(is_active=True)
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -8,10 +8,12 @@ from typing import Any
 from django.db.models import Q
 from django.utils.timezone import now  # noqa: TID251  (only decides whether to write; the value is the database's)
 from rest_framework import authentication, exceptions
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from alyx.core.clock import AlyxNow
 from alyx.labs.models import Token, User
+from alyx.labs.rigs import heard_from
 
 INVALID = "Invalid token."
 """ONE logs in again when it reads exactly this in a 403."""
@@ -42,6 +44,8 @@ class TokenAuthentication(authentication.BaseAuthentication):
         if token is None:
             raise exceptions.AuthenticationFailed(INVALID)
         self._mark_used(token)
+        if request.method == "POST":
+            heard_from(token.user)
         return token.user, token
 
     def _mark_used(self, token: Token) -> None:
@@ -54,6 +58,19 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
 class SessionAuthentication(authentication.SessionAuthentication):
     """The admin's login also reads the API; writing by it needs the CSRF token."""
+
+
+class KnownCaller(BasePermission):
+    """Whoever is logged in; a public account only where the view says that it `is_public`, and only reading."""
+
+    message = "a public account reads data tagged public: by the cache tables and the files they name"
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Whether this caller may ask at all."""
+        user: Any = request.user
+        if not user.is_authenticated:
+            return False
+        return not user.is_public_user or (getattr(view, "is_public", False) and request.method in {"GET", "HEAD"})
 
 
 def schema_scheme() -> dict[str, Any]:

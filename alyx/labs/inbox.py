@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
@@ -16,8 +16,9 @@ from alyx.core.admin_shown import ago, badge
 from alyx.core.flags import decide_flag
 from alyx.core.models import FlagState, ReviewFlag
 from alyx.core.status import Status
-from alyx.labs.models import Lab, Membership
-from alyx.labs.permissions import WRITING_ROLES, authorise, authorise_anywhere
+from alyx.labs.holding import held_by
+from alyx.labs.models import Lab
+from alyx.labs.permissions import Right, authorise, authorise_anywhere
 
 
 @transaction.atomic
@@ -80,19 +81,15 @@ class ReviewInbox(ReadOnlyPage):
     readonly_fields = (*(name for row in fields for name in ([row] if isinstance(row, str) else row)),)
 
     def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Members who write somewhere decide; the service asks for the lab of each flag."""
-        user: Any = request.user
-        return bool(user.is_superuser) or Membership.objects.filter(user=user, role__in=WRITING_ROLES).exists()
+        """Who registers in the lab of the flag decides."""
+        held = held_by(request)
+        if obj is None or obj.lab_id is None:
+            return bool(held.somewhere(Right.REGISTER))
+        return bool(held.verdict(obj.lab_id, Right.REGISTER))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the content types in one query; the labs of the member only, unless superuser."""
-        user: Any = request.user
-        flags = super().get_queryset(request).select_related("content_type", "decided_by")
-        if user.is_superuser:
-            return flags
-        return flags.filter(
-            Q(lab_id__isnull=True) | Q(lab_id__in=Membership.objects.filter(user=user).values("lab_id"))
-        )
+        """With the content types in one query."""
+        return super().get_queryset(request).select_related("content_type", "decided_by")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What was decided is shown when it is."""

@@ -129,6 +129,7 @@ class WhoAmI(Endpoint):
 
     serializer_class = Me
     pagination_class = None
+    is_public = True
 
     def get(self, request: Request) -> Response:
         """The name of the account whose token this is."""

@@ -1,6 +1,18 @@
-"""What `django=` may ask about people, labs, locations and projects. Nothing secret is among it."""
+"""What `django=` may ask about people, labs, locations, projects and notes. Nothing secret is among it."""
 
-from alyx.core.rest.query_language import QueryFields, boolean, instant, json_path, number, relation, text, uuid_
+from alyx.core.models import Note
+from alyx.core.rest.query_language import (
+    Keyed,
+    QueryFields,
+    boolean,
+    instant,
+    json_path,
+    number,
+    relation,
+    text,
+    uuid_,
+    wall,
+)
 
 USERS = QueryFields(
     {
@@ -40,3 +52,17 @@ LOCATIONS = QueryFields({"name": text("name"), "json": json_path("json"), "lab":
 PROJECTS = QueryFields(
     {"name": text("name"), "description": text("description"), "users": relation("users", USERS, many=True)}
 )
+
+NOTES = QueryFields(
+    {
+        "text": text("text"),
+        "json": json_path("json"),
+        "image": text("image"),
+        "date_time": wall("at_wall"),
+        "auto_datetime": instant("updated_at"),
+        "user": relation("user", USERS),
+    }
+)
+
+NOTES_ABOUT = Keyed("id", lambda: Note.objects.filter(withdrawn_at__isnull=True), NOTES, key="object_id")
+"""`notes__…` of any table that can have notes."""

@@ -11,8 +11,10 @@ from alyx.core.changes import locked, store
 from alyx.core.clock import AlyxNow
 from alyx.core.errors import Forbidden, Invalid
 from alyx.core.rest.names import all_by_name
-from alyx.labs.models import Lab, Location, Project, Role, Token, User
-from alyx.labs.permissions import MANAGING_ROLES, authorise, authorise_anywhere, may
+from alyx.labs import policies
+from alyx.labs.models import Lab, Location, Project, Token, User
+from alyx.labs.permissions import Right, authorise, authorise_anywhere, may
+from alyx.labs.rights import labs_in
 from alyx.labs.zones import zone_corrected
 
 _LAB_NAME = re.compile(r"\w+", re.ASCII)
@@ -43,7 +45,7 @@ def create_lab(*, actor: Any, values: Mapping[str, Any]) -> Lab:
         )
     try:
         with transaction.atomic():
-            lab = Lab.objects.create(**columns)
+            lab = Lab.objects.create(**policies.as_parts(columns))
     except IntegrityError:
         raise _unique("lab", columns["name"]) from None
     if repositories is not None:
@@ -53,18 +55,20 @@ def create_lab(*, actor: Any, values: Mapping[str, Any]) -> Lab:
 
 @transaction.atomic
 def change_lab(*, actor: Any, lab: Lab, changes: Mapping[str, Any]) -> Lab:
-    """Change a lab's columns and repositories. Raises Forbidden, Invalid."""
+    """Change a lab's columns and repositories; its percentages become its policy from today on. Raises Forbidden, Invalid."""
     lab = locked(Lab.objects.all(), lab.pk)
-    roles = MANAGING_ROLES if set(changes) <= {"json"} else (Role.HEAD,)
-    authorise(actor, lab, act="change the lab", roles=roles)
+    right = Right.MANAGE if set(changes) <= {"json"} else Right.HEAD
+    authorise(actor, lab, act="change the lab", to=right)
     columns, repositories = _split(changes, "repositories")
     if columns.get("name", lab.name) != lab.name:
         raise Invalid.of("name", "a lab is not renamed: its name is part of the paths of its data")
     columns.pop("name", None)
-    moved = columns.get("timezone", lab.timezone) != lab.timezone
+    parts = {name: columns.pop(name) for name in policies.PARTS if name in columns}
+    was = lab.timezone
     store(lab, columns)
-    if moved:
-        zone_corrected(lab)
+    if lab.timezone != was:
+        zone_corrected(lab, was)
+    policies.change_parts(actor=actor, lab=lab, parts=parts)
     if repositories is not None:
         wanted = _repositories(repositories)
         for repository in wanted:
@@ -76,7 +80,7 @@ def change_lab(*, actor: Any, lab: Lab, changes: Mapping[str, Any]) -> Lab:
 def _authorise_taking(actor: Any, lab: Lab, repository: Any) -> None:
     """A repository that other labs have becomes this lab's too only by somebody who manages it there."""
     labs = list(repository.labs.all())
-    if lab in labs or not labs or any(may(actor, other.pk, MANAGING_ROLES) for other in labs):
+    if lab in labs or not labs or any(may(actor, other.pk, Right.MANAGE) for other in labs):
         return
     raise Forbidden(f"{repository.name} belongs to another lab; {actor} may not give it to lab {lab.name}")
 
@@ -132,7 +136,10 @@ def create_project(*, actor: Any, values: Mapping[str, Any]) -> Project:
 
 @transaction.atomic
 def change_project(*, actor: Any, project: Project, changes: Mapping[str, Any]) -> Project:
-    """Change a project. Raises Forbidden, Invalid."""
+    """Change a project; who is in it reads its data, so that is for those who write in every lab that has data in it.
+
+    Raises Forbidden, Invalid.
+    """
     project = locked(Project.objects.all(), project.pk)
     authorise_anywhere(actor, act="change projects")
     columns, users = _split(changes, "users")
@@ -140,7 +147,11 @@ def change_project(*, actor: Any, project: Project, changes: Mapping[str, Any]) 
         raise _unique("project", columns["name"])
     store(project, columns)
     if users is not None:
-        project.users.set(_people(users, "users"))
+        people = _people(users, "users")
+        if set(people) != set(project.users.all()):
+            for lab in labs_in(project):
+                authorise(actor, lab, act=f"say who is in project {project.name}")
+            project.users.set(people)
     return project
 
 
@@ -148,7 +159,7 @@ def change_project(*, actor: Any, project: Project, changes: Mapping[str, Any]) 
 def delete_project(*, actor: Any, project: Project) -> None:
     """Remove a project that nothing belongs to. Raises Forbidden."""
     project = locked(Project.objects.all(), project.pk)
-    authorise_anywhere(actor, act="delete projects", roles=MANAGING_ROLES)
+    authorise_anywhere(actor, act="delete projects", to=Right.MANAGE)
     for relation in ("sessions", "subjects"):
         if count := getattr(project, relation).count():
             raise Forbidden(f"project {project.name} still has {count} {relation}")

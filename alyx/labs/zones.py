@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from alyx.labs.models import Lab
 
-_followers: list[Callable[[Lab], None]] = []
+_followers: list[Callable[[Lab, str], None]] = []
 
 
-def follows_zone(function: Callable[[Lab], None]) -> Callable[[Lab], None]:
-    """Call this, in the transaction, after a lab's zone was changed."""
+def follows_zone(function: Callable[[Lab, str], None]) -> Callable[[Lab, str], None]:
+    """Call this, in the transaction, after a lab's zone was changed, with the zone that it was."""
     if function not in _followers:
         _followers.append(function)
     return function
 
 
-def zone_corrected(lab: Lab) -> None:
+def zone_corrected(lab: Lab, was: str) -> None:
     """Let everything follow."""
     for function in _followers:
-        function(lab)
+        function(lab, was)

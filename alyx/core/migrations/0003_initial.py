@@ -7,6 +7,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -18,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = [Together([
         migrations.AddField(
             model_name='note',
             name='user',
@@ -142,4 +145,4 @@ class Migration(migrations.Migration):
             model_name='reviewflagevent',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='81989a601faab1f1f50ea21f6dcb748eb2bb1538', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_e0c17', table='core_reviewflagevent', when='BEFORE')),
         ),
-    ]
+    ])]

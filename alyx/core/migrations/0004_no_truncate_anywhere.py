@@ -5,13 +5,16 @@ import pgtrigger.migrations
 from django.db import migrations
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0003_initial'),
     ]
 
-    operations = [
+    operations = [Together([
         pgtrigger.migrations.AddTrigger(
             model_name='noteevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='ef4f4da7f3a0361a315794ce9709856de51e2e76', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_7d39e', table='core_noteevent', when='BEFORE')),
@@ -20,4 +23,4 @@ class Migration(migrations.Migration):
             model_name='reviewflagevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='491e986bcd560ea0f81d8a02cab9a2ef1ced09de', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_b6b8f', table='core_reviewflagevent', when='BEFORE')),
         ),
-    ]
+    ])]

@@ -16,6 +16,7 @@ from rest_framework.views import set_rollback
 
 from alyx.core.audit import request_id
 from alyx.core.errors import DomainError
+from alyx.core.rest.query_time import is_too_slow, too_slow
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,9 @@ def error_body(status: int, detail: str, errors: dict[str, Any] | None = None, *
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook."""
     set_rollback()
+    if is_too_slow(error):
+        logger.warning("a read took too long: %s", context["request"].get_full_path())
+        error = too_slow(context["request"], context["view"])
     if isinstance(error, DomainError):
         return Response(error_body(error.status, error.detail, error.fields, **error.extra), status=error.status)
     known = _known(error)

@@ -5,6 +5,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -21,6 +22,18 @@ class TextField(serializers.CharField):
     def run_validation(self, data: Any = serializers.empty) -> Any:
         """Null is the empty text, unless null is a value of its own here."""
         return super().run_validation("" if data is None and not self.allow_null else data)
+
+
+class _TextIsNullable(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """The document says of every TextField that it may be null: it may be sent so, and some are answered so."""
+
+    target_class = TextField
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        """As without this, and nullable."""
+        plain = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # noqa: SLF001
+        return {**plain, "nullable": True}
 
 
 class NamesField(serializers.ListField):
@@ -78,7 +91,7 @@ class QCField(serializers.Field[QC, Any, str, Any]):
         return QC(value).name
 
 
-@extend_schema_field(OpenApiTypes.URI)
+@extend_schema_field(OpenApiTypes.STR)
 class KeyField(serializers.Field[uuid.UUID, Any, str, Any]):
     """The UUID of another record, alone or at the end of its URL."""
 

@@ -25,9 +25,11 @@ from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from alyx.core.errors import Invalid
+from alyx.core.errors import Forbidden, Invalid
 from alyx.core.json_column import check_text
 from alyx.core.qc import QC
+from alyx.core.reading import reach_of
+from alyx.core.rest.query_grammar import QuerySyntaxError, parse_query
 from alyx.core.rest.query_language import Refused, apply_json_query, apply_query, truth
 
 Rows = QuerySet[Any]
@@ -62,6 +64,8 @@ class DeclaredFilters(BaseFilterBackend):
             value = str(request.query_params[name])
             if not value.strip():
                 continue
+            if reach_of(request.user).is_public and (name in filters or name == "django"):
+                _refuse_what_is_not_public(name, value)
             if name == "django" and fields is not None:
                 queryset = apply_query(queryset, value, fields)
             elif declared := filters.get(name):
@@ -77,6 +81,47 @@ class DeclaredFilters(BaseFilterBackend):
             {"name": name, "in": "query", "required": False, "description": one.description, "schema": dict(one.kind)}
             for name, one in sorted(filters.items())
         ]
+
+
+_SHOWN = [
+    "pk",
+    "id",
+    "name",
+    "subject",
+    "nickname",
+    "lab",
+    "date",
+    "date_range",
+    "start_time",
+    "number",
+    "experiment_number",
+]
+_SHOWN += [
+    "task_protocol",
+    "project",
+    "projects",
+    "type",
+    "session",
+    "dataset",
+    "dataset_type",
+    "data_format",
+    "collection",
+]
+_LOOKUPS = ["exact", "iexact", "contains", "icontains", "startswith", "in", "gte", "lte", "gt", "lt", "isnull"]
+PUBLIC_WORDS = frozenset([*_SHOWN, "revision", *_LOOKUPS])
+"""What a public account may search by: what it is shown of each record. More would let it guess what it is not shown."""
+
+
+def _refuse_what_is_not_public(name: str, value: str) -> None:
+    """Raises Forbidden."""
+    try:
+        paths = [term.path for term in parse_query(value)] if name == "django" else [name]
+    except QuerySyntaxError as error:
+        raise Invalid.of(name, str(error)) from None
+    for word in {word for path in paths for word in path.split("__")} - PUBLIC_WORDS:
+        raise Forbidden(
+            f"a public account cannot search by {word[:80]!r} here; the cache tables (local mode) hold all of it that is public"
+        )
 
 
 def _apply(declared: Filter, name: str, queryset: Rows, value: str) -> Rows:

@@ -36,6 +36,7 @@ from alyx.core.json_column import check_text
 from alyx.core.rest.query_grammar import QuerySyntaxError, Scalar, Term, parse_query
 from alyx.core.rest.query_values import (
     Refused,
+    as_date_part,
     as_day,
     as_guessed,
     as_instant,
@@ -51,6 +52,7 @@ __all__ = [
     "Column",
     "Computed",
     "JsonColumn",
+    "Keyed",
     "QueryFields",
     "Refused",
     "Relation",
@@ -123,7 +125,20 @@ class Relation:
         return self.to if isinstance(self.to, QueryFields) else self.to()
 
 
-Declared = Column | JsonColumn | Computed | Relation
+@dataclass(frozen=True)
+class Keyed:
+    """A column that holds the `key` of rows that no relation leads to: `rows()` are those.
+
+    With a `key` of theirs that is not their own several may belong to one row; each condition may then be met by another of them.
+    """
+
+    path: str
+    rows: Callable[[], QuerySet[Any]]
+    to: "QueryFields"
+    key: str = "pk"
+
+
+Declared = Column | JsonColumn | Computed | Relation | Keyed
 
 
 @dataclass
@@ -295,12 +310,27 @@ def _walk(at: int, term: Term, fields: QueryFields, seen: list[Q]) -> _Condition
             if depth + 1 >= MAX_DEPTH:
                 raise Refused(f"{term.path!r} goes through more than {MAX_DEPTH} tables")
             continue
+        if isinstance(declared, Keyed):
+            return _keyed(at, term, prefix, declared, rest, many)
         if isinstance(declared, Computed):
             return _Condition(_computed(term, prefix, declared, rest), term.excludes, many)
         if isinstance(declared, JsonColumn):
             return _json(at, term, prefix + declared.path, rest, many)
         return _compare(at, term, prefix, declared, rest, many)
     raise Refused(f"{term.path!r} is not complete")
+
+
+def _keyed(at: int, term: Term, prefix: str, declared: Keyed, rest: list[str], many: bool) -> _Condition:
+    if not rest or (len(rest) == 1 and rest[0] in EQUALITY and rest[0] not in declared.to.fields):
+        if declared.key == "pk":
+            return _compare(at, term, prefix, Column(declared.path, as_uuid, EQUALITY), rest, many)
+        if rest == ["isnull"]:
+            some = Q(**{f"{prefix}{declared.path}__in": declared.rows().order_by().values(declared.key)})
+            return _Condition(~some if _value(term, "isnull", as_guessed) else some, term.excludes, many)
+        rest = ["pk", *rest]
+    there = _condition(at, Term("__".join(rest), term.value, False), declared.to)
+    rows = declared.rows().order_by().alias(**there.aliases).filter(there.q)
+    return _Condition(Q(**{f"{prefix}{declared.path}__in": rows.values(declared.key)}), term.excludes, many)
 
 
 def _computed(term: Term, prefix: str, declared: Computed, rest: list[str]) -> Q:
@@ -317,10 +347,10 @@ def _compare(at: int, term: Term, prefix: str, column: Column, rest: list[str], 
         aliases[f"asked_{at}"] = column.dates(path)
         path, convert, lookups = f"asked_{at}", as_day, ORDER
         if rest[0] in DATE_PARTS:
-            path, convert = f"{path}__{rest[0]}", as_number
+            path, convert = f"{path}__{rest[0]}", as_date_part
         rest = rest[1:]
         if convert is as_day and rest and rest[0] in DATE_PARTS:
-            path, convert, rest = f"{path}__{rest[0]}", as_number, rest[1:]
+            path, convert, rest = f"{path}__{rest[0]}", as_date_part, rest[1:]
     lookup = "__".join(rest) or "exact"
     if lookup not in lookups:
         raise Refused(f"{term.path!r}: " + _unknown(lookup, lookups, "lookup"))

@@ -56,6 +56,14 @@ def as_number(value: Scalar) -> int | float:
     return value
 
 
+def as_date_part(value: Scalar) -> int:
+    """A year, month or day as a whole number. Raises Refused."""
+    number = as_number(value)
+    if not isinstance(number, int) or not 1 <= number <= date.max.year:
+        raise Refused(f"{str(value)[:80]!r} is no number of a year, month or day")
+    return number
+
+
 def _moment(value: Scalar) -> datetime:
     try:
         return datetime.fromisoformat(str(value).strip())

@@ -2,14 +2,20 @@
 
 A list endpoint gives `queryset` (with a total order), `filters`, `query_fields` (see `filters`, `query_language`) and
 `records(rows)`, which turns a page of rows into wire records. `serializer_class` describes the record for the schema and
-checks bodies (`self.sent(...)`). A detail endpoint gives `found()` and `record(row)`.
+checks bodies (`self.sent(...)`). A detail endpoint gives `record(row)`, and
+`found()` where the path names the row by something else than its key.
 """
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from contextlib import nullcontext
+from typing import Any, ClassVar, final
 
 import pghistory
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework.generics import GenericAPIView
 from rest_framework.mixins import ListModelMixin
 from rest_framework.parsers import BaseParser
@@ -18,9 +24,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alyx.core.errors import Invalid, NotFound
+from alyx.core.reading import readable
+from alyx.core.rest import etags, idempotency
 from alyx.core.rest.filters import DeclaredFilters, Filters
 from alyx.core.rest.parsing import StrictJSONParser
 from alyx.core.rest.query_language import QueryFields
+from alyx.core.rest.query_time import bounded
 
 
 class Endpoint(GenericAPIView[Any]):
@@ -31,12 +40,22 @@ class Endpoint(GenericAPIView[Any]):
     metadata_class = None  # OPTIONS tells nothing: the schema does
     filters: ClassVar[Filters] = {}
     query_fields: ClassVar[QueryFields | None] = None
+    bounded_in_time: ClassVar[bool] = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Reading is bounded in time (`query_time`)."""
+        with bounded() if self.bounded_in_time and request.method in {"GET", "HEAD"} else nullcontext():
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Name the caller in the audit context that the middleware opened."""
+        """Name the caller in the audit context that the middleware opened; heed a key given to a POST."""
         super().initial(request, *args, **kwargs)
-        if request.user.is_authenticated:
-            pghistory.context(actor=str(request.user.pk), actor_name=request.user.get_username())
+        if not request.user.is_authenticated:
+            return
+        pghistory.context(actor=str(request.user.pk), actor_name=request.user.get_username())
+        if request.method == "POST" and idempotency.HEADER in request.headers and hasattr(self, "post"):
+            handler: Any = getattr(self, "post")  # noqa: B009  (not every endpoint has one)
+            setattr(self, "post", idempotency.answered_once(self, handler))  # noqa: B010
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """Always our JSON: a client that asks for another type is answered, not refused."""
@@ -47,6 +66,15 @@ class Endpoint(GenericAPIView[Any]):
     def actor(self) -> Any:
         """Who calls."""
         return self.request.user
+
+    def rows(self) -> QuerySet[Any]:
+        """All rows of the endpoint, in their order: `queryset`, unless a view says more."""
+        return super().get_queryset()
+
+    @final
+    def get_queryset(self) -> QuerySet[Any]:
+        """Those of the rows that the caller reads."""
+        return self.rows() if getattr(self, "swagger_fake_view", False) else readable(self.actor, self.rows())
 
     def body(self) -> dict[str, Any]:
         """The request's JSON object. Raises Invalid when it is something else."""
@@ -88,9 +116,15 @@ class ListEndpoint(ListModelMixin, Endpoint):
 class DetailEndpoint(Endpoint):
     """`GET /x/{key}`; PUT with a partial body is a PATCH."""
 
+    noun: ClassVar[str] = "record"
+    """What it is called where there is none."""
+
     def found(self) -> Any:
-        """The row named in the path. Override; raise NotFound."""
-        raise NotImplementedError
+        """The row whose key is in the path, of those that the caller reads. Raises NotFound."""
+        row = self.get_queryset().filter(pk=self.key()).first()
+        if row is None:
+            raise NotFound(f"there is no {self.noun} {self.key()}")
+        return row
 
     def record(self, row: Any) -> dict[str, Any]:
         """The wire record. Override."""
@@ -99,6 +133,19 @@ class DetailEndpoint(Endpoint):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The record."""
         return Response(self.record(self.found()))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """A record carries its tag."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if request.method in {"GET", "PUT", "PATCH"} and answer.status_code == 200:
+            record = getattr(response, "data", None)
+            if isinstance(record, dict) and "ETag" not in answer.headers:
+                answer.headers["ETag"] = self.tag(record)
+        return answer
+
+    def tag(self, record: dict[str, Any]) -> str:
+        """The tag of a record (`etags`)."""
+        return etags.etag_of(record, self.get_serializer_class() if self.serializer_class else None)
 
     def key(self, name: str = "id") -> uuid.UUID:
         """The UUID in the path. Raises NotFound."""
@@ -116,7 +163,18 @@ class ChangeableEndpoint(DetailEndpoint):
         raise NotImplementedError
 
     def _changed(self) -> Response:
-        return Response(self.record(self.change(self.found(), self.sent(partial=True))))
+        asked = self.request.headers.get("If-Match")
+        if asked is None:
+            return Response(self.record(self.change(self.found(), self.sent(partial=True))))
+        with transaction.atomic():
+            etags.lock(self.found())
+            row = self.found()  # as it is now that it is held
+            tag = self.tag(self.record(row))
+            if not etags.is_asked_for(asked, tag):
+                raise etags.ChangedSince(
+                    "somebody has changed this record since it was read; read it again", extra={"etag": tag}
+                )
+            return Response(self.record(self.change(row, self.sent(partial=True))))
 
     def put(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the fields sent; absent ones keep their value."""

@@ -15,6 +15,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -25,7 +28,7 @@ class Migration(migrations.Migration):
         ('pghistory', '0007_auto_20250421_0444'),
     ]
 
-    operations = [
+    operations = [Together([
         migrations.CreateModel(
             name='Lab',
             fields=[
@@ -566,4 +569,4 @@ class Migration(migrations.Migration):
             model_name='projectusers',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "labs_projectusersevent" ("id", "pgh_context_id", "pgh_created_at", "pgh_label", "project_id", "user_id") VALUES (OLD."id", _pgh_attach_context(), NOW(), \'delete\', OLD."project_id", OLD."user_id"); RETURN NULL;', hash='7ae22bb4da0d62395efebad576d1c8be7a580b32', operation='DELETE', pgid='pgtrigger_delete_delete_3a1ae', table='labs_project_users', when='AFTER')),
         ),
-    ]
+    ])]

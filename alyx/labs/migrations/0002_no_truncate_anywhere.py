@@ -5,13 +5,16 @@ import pgtrigger.migrations
 from django.db import migrations
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
         ('labs', '0001_initial'),
     ]
 
-    operations = [
+    operations = [Together([
         pgtrigger.migrations.AddTrigger(
             model_name='allowedusers',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='9332a8f251379cd3032e0cdac290b1b1f9f22830', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_2e032', table='labs_user_allowed_users', when='BEFORE')),
@@ -68,4 +71,4 @@ class Migration(migrations.Migration):
             model_name='userpermissionsevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='1b5a09008a3c38cc372af0cd9ee1df03a6204c52', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_e2c17', table='labs_userpermissionsevent', when='BEFORE')),
         ),
-    ]
+    ])]

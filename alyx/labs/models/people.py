@@ -3,17 +3,20 @@
 import hashlib
 import hmac
 import uuid
+from typing import Any
 from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.functional import cached_property
 
 from alyx.core.audit import audited, audited_links
 from alyx.core.json_column import JSONColumn
+from alyx.core.reading import NOTHING, Reach
 from alyx.core.records import Record
 
 
@@ -32,9 +35,47 @@ class User(AbstractUser):
     allowed_users = models.ManyToManyField(
         "self", symmetrical=False, blank=True, related_name="delegate_of", help_text="may act on this user's animals"
     )
+    is_public_user = models.BooleanField(default=False, help_text="reads data tagged public, nothing else")
+    orcid = models.CharField(max_length=19, blank=True, default="", help_text="0000-0000-0000-0000: for exports")
 
     class Meta(AbstractUser.Meta):
         ordering = ["username"]
+
+    @cached_property
+    def reach(self) -> Reach:
+        """What this person reads (`alyx.core.reading`): one statement, remembered as long as this object lives.
+
+        Their labs, those in which they have a duty, and their projects; everything when that is all labs, when reading is
+        open to all users (`ALYX_OPEN_READING`), and for superusers.
+        """
+        if not self.is_active:
+            return NOTHING
+        if self.is_public_user:
+            return Reach(is_public=True, user=self.pk)
+        if self.is_superuser or settings.ALYX_OPEN_READING:
+            return Reach(everything=True, is_superuser=self.is_superuser, user=self.pk)
+        found: dict[str, set[Any]] = {"lab": set(), "project": set(), "all": set()}
+        for what, key in _reads(self):
+            found[what].add(key)
+        labs = frozenset(found["lab"])
+        everything = None in labs or found["all"] <= labs
+        return Reach(everything=everything, labs=labs, projects=frozenset(found["project"]), user=self.pk)
+
+
+_READS = """
+SELECT 'lab', lab_id FROM labs_membership WHERE user_id = %(user)s
+UNION ALL SELECT 'lab', lab_id FROM labs_collaboration WHERE user_id = %(user)s
+UNION ALL SELECT 'project', project_id FROM labs_projectrole WHERE user_id = %(user)s
+UNION ALL SELECT 'project', project_id FROM labs_project_users WHERE user_id = %(user)s
+UNION ALL SELECT 'all', id FROM labs_lab
+"""
+"""As SQL: it runs with every request, and composing it by the ORM costs more than PostgreSQL needs for it."""
+
+
+def _reads(user: User) -> list[tuple[str, uuid.UUID | None]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_READS, {"user": user.pk})
+        return list(cursor.fetchall())
 
 
 @audited()
@@ -47,6 +88,12 @@ class Lab(Record):
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     reference_weight_pct = models.FloatField(default=0.0, help_text="fraction of the reference weight, 0 to 1")
     zscore_weight_pct = models.FloatField(default=0.0, help_text="fraction of the z-scored weight, 0 to 1")
+    ethics_review_id = models.CharField(
+        max_length=255, blank=True, default="", help_text="what exports say where a procedure names none of its own"
+    )
+    registry_name = models.CharField(
+        max_length=255, blank=True, default="", help_text="the institution's name in a public registry, for exports"
+    )
     json = JSONColumn(null=True, blank=True)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="labs", blank=True)
 
@@ -103,6 +150,27 @@ class Location(Record):
         return self.name
 
 
+@audited(exclude=["last_seen_at", "updated_at"])  # a pulse each minute is no history
+class RigWatch(Record):
+    """A rig that is expected to be heard of: its pulse, and how long it may be silent before somebody is told."""
+
+    location = models.OneToOneField(Location, on_delete=models.CASCADE, related_name="watch")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    silent_after_hours = models.PositiveIntegerField(default=26)
+    is_watched = models.BooleanField(default=True)
+    alarmed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta(Record.Meta):
+        ordering = ["location__name"]
+        verbose_name = "watched rig"
+
+    def __str__(self) -> str:
+        return f"{self.location}"
+
+
 @audited()
 class Project(Record):
     """A project that people, animals and sessions belong to."""
@@ -144,6 +212,55 @@ class Token(Record):
         """The 64 hex characters a client sends: 32 name the row, 32 prove that we made them."""
         proof = hmac.digest(settings.SECRET_KEY.encode(), self.id.bytes + self.nonce.bytes, hashlib.sha256)
         return self.id.hex + proof.hex()[:32]
+
+
+class ProjectRoleKind(models.TextChoices):
+    """What a person may do to the animals and sessions of a project, in whatever lab they are."""
+
+    RECORDS = "records", "records and registers"
+    MANAGES = "manages", "manages and withdraws"
+
+
+@audited()
+class ProjectRole(Record):
+    """A say over a project's data across labs."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="project_roles")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="roles")
+    role = models.CharField(max_length=16, choices=ProjectRoleKind, default=ProjectRoleKind.RECORDS)
+
+    class Meta(Record.Meta):
+        ordering = ["project__name", "user__username"]
+        constraints = [models.UniqueConstraint(fields=["user", "project"], name="one_role_per_project")]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.get_role_display()} in {self.project}"
+
+
+class Duty(models.TextChoices):
+    """Work that crosses labs."""
+
+    HISTOLOGY = "histology", "histology: trajectories, channels, insertions, notes"
+    QC = "qc", "quality control: qc, extended qc, notes"
+    PIPELINE = "pipeline", "central pipelines: registers, tasks, qc"
+
+
+@audited()
+class Collaboration(Record):
+    """A person's or pipeline's duty in other labs (no lab: in all)."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="collaborations")
+    lab = models.ForeignKey(Lab, null=True, blank=True, on_delete=models.CASCADE, related_name="collaborations")
+    duty = models.CharField(max_length=16, choices=Duty)
+
+    class Meta(Record.Meta):
+        ordering = ["user__username", "duty"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "lab", "duty"], nulls_distinct=False, name="one_duty_per_lab")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.duty} in {self.lab or 'all labs'}"
 
 
 @audited_links
