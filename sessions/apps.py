@@ -11,5 +11,6 @@ class SessionsConfig(AppConfig):
     verbose_name = "Recordings"
 
     def ready(self) -> None:
-        """Sessions follow their lab's time zone."""
-        from sessions.services import zone  # noqa: F401, PLC0415  (models are there only now)
+        """Sessions follow their lab's time zone; who reads what."""
+        from sessions import reading  # noqa: F401, PLC0415  (models are there only now)
+        from sessions.services import zone  # noqa: F401, PLC0415

@@ -1,5 +1,5 @@
 """Pages of recordings."""
 
-from sessions.admin import session
+from sessions.admin import insertion, session, training
 
-__all__ = ["session"]
+__all__ = ["insertion", "session", "training"]

@@ -12,7 +12,9 @@ from alyx.core.admin_shown import ago, badge, counted, link
 from alyx.core.qc import QC
 from alyx.core.status import Status
 from alyx.labs.admin import LabPage, names
+from alyx.labs.permissions import Projects, Right
 from sessions.models import Session
+from sessions.permissions import GRADES, projects_of
 from sessions.services.session import change_session
 
 QC_STATUS = {
@@ -28,6 +30,8 @@ QC_STATUS = {
 class SessionPage(LabPage):
     """Recordings. Subject, date and number name the folder on disk and stay as registered."""
 
+    by_projects = True
+    partly: ClassVar[dict[Right, set[str]]] = {Right.JUDGE: GRADES}
     list_display = ["path", "lab", "by", "task_protocol", "files", "standing"]
     list_select_related = ["subject", "lab"]
     list_filter = ["lab", "qc", "projects", "path_date"]
@@ -56,6 +60,10 @@ class SessionPage(LabPage):
         ("Outcome", {"fields": [("qc", "n_trials", "n_correct_trials"), "narrative"]}),
         ("From clients", {"fields": ["json", "extended_qc"], "classes": ["collapse"]}),
     ]
+
+    def projects_of(self, obj: Session) -> Projects:
+        """Of the session and its animal."""
+        return projects_of(obj)
 
     def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Session:
         """By the names of people, projects, procedures and the rig."""

@@ -5,7 +5,9 @@ from typing import Any
 from django.db.models import F, Q
 
 from alyx.core.rest.query_language import (
+    Declared,
     QueryFields,
+    Refused,
     computed,
     instant,
     json_path,
@@ -17,7 +19,10 @@ from alyx.core.rest.query_language import (
     wall,
 )
 from alyx.core.rest.query_language import boolean as truth_value
-from alyx.labs.query_fields import LABS, LOCATIONS, PROJECTS, USERS
+from alyx.core.rest.query_values import as_number
+from alyx.labs.query_fields import LABS, LOCATIONS, NOTES_ABOUT, PROJECTS, USERS
+from sessions.models import Provenance, TaskStatus
+from sessions.queries.folders import only_own
 from subjects.api.query_fields import PROCEDURES, SUBJECTS
 
 _NAMED = QueryFields({"name": text("name")})
@@ -57,6 +62,176 @@ _DATASETS = QueryFields(
 
 _DATASETS_SHOWN = relation("datasets", _DATASETS, many=True, only=not_withdrawn)
 
+
+def task_status(value: Any) -> int:
+    """A task's status by name, ignoring case, or by number. Raises Refused naming them."""
+    for status in TaskStatus:
+        if str(value).strip().lower() in {status.label.lower(), str(status.value)}:
+            return int(status.value)
+    raise Refused(f"{str(value)[:80]!r} is not one of {', '.join(status.label for status in TaskStatus)}")
+
+
+TASKS: QueryFields = QueryFields(
+    {
+        **{name: text(name) for name in ("name", "executable", "graph", "log", "version")},
+        **{
+            name: number(name)
+            for name in ("priority", "level", "gpu", "cpu", "ram", "io_charge", "time_out_secs", "time_elapsed_secs")
+        },
+        "status": number("status", convert=task_status),
+        "arguments": json_path("arguments"),
+        "datetime": instant("updated_at"),
+        "session": relation("session", lambda: SESSIONS, only=not_withdrawn),
+        "parents": relation("parents", lambda: TASKS, many=True, only=not_withdrawn),
+    }
+)
+"""The repository is added by its app, which stands above."""
+
+PROBE_MODELS = QueryFields(
+    {"name": text("name"), "probe_model": text("part_number"), "probe_manufacturer": text("manufacturer")}
+)
+
+BRAIN_REGIONS: QueryFields = QueryFields(
+    {
+        "id": number("id"),
+        "pk": number("id"),
+        "acronym": text("acronym"),
+        "name": text("name"),
+        "description": text("description"),
+        "ontology": text("ontology"),
+        "parent": relation("parent", lambda: BRAIN_REGIONS, convert=as_number),
+    }
+)
+
+
+def provenance_value(value: Any) -> int:
+    """A trajectory's source by name, ignoring case, or by number. Raises Refused naming them."""
+    if isinstance(value, int) or str(value).strip().isdecimal():
+        return int(value)
+    for provenance in Provenance:
+        if str(value).strip().lower() == provenance.label.lower():
+            return int(provenance.value)
+    raise Refused(f"{str(value)[:80]!r} is not one of {', '.join(provenance.label for provenance in Provenance)}")
+
+
+def _own(prefix: str) -> Q:
+    """A trajectory that is shown: of an insertion that is, or of a chronic one alone."""
+    single = Q(
+        **{
+            f"{prefix}probe_insertion__isnull": False,
+            f"{prefix}probe_insertion__withdrawn_at__isnull": True,
+            f"{prefix}probe_insertion__session__withdrawn_at__isnull": True,
+        }
+    )
+    chronic = Q(
+        **{
+            f"{prefix}probe_insertion__isnull": True,
+            f"{prefix}chronic_insertion__isnull": False,
+            f"{prefix}chronic_insertion__withdrawn_at__isnull": True,
+        }
+    )
+    return single | chronic
+
+
+def _shown_with_session(prefix: str) -> Q:
+    return not_withdrawn(prefix) & not_withdrawn(f"{prefix}session__")
+
+
+_PLACES: dict[str, Declared] = {name: number(name) for name in ("x", "y", "z")}
+
+CHANNELS: QueryFields = QueryFields(
+    {
+        **_PLACES,
+        "name": text("name"),
+        "axial": number("axial"),
+        "lateral": number("lateral"),
+        "json": json_path("json"),
+        "brain_region": relation("brain_region", BRAIN_REGIONS, convert=as_number),
+        "trajectory_estimate": relation("trajectory", lambda: TRAJECTORIES),
+    }
+)
+
+_SYSTEMS = QueryFields({"name": text("name"), "description": text("description"), "json": json_path("json")})
+
+TRAJECTORIES: QueryFields = QueryFields(
+    {
+        **_PLACES,
+        **{name: number(name) for name in ("depth", "theta", "phi", "roll")},
+        "provenance": number("provenance", convert=provenance_value),
+        "coordinate_system": relation("coordinate_system", _SYSTEMS),
+        "datetime": instant("updated_at"),
+        "json": json_path("json"),
+        "probe_insertion": relation("probe_insertion", lambda: INSERTIONS, only=_shown_with_session),
+        "chronic_insertion": relation("chronic_insertion", lambda: CHRONIC_INSERTIONS, only=not_withdrawn),
+        "channels": relation("channels", CHANNELS, many=True),
+    }
+)
+
+_TRAJECTORIES_SHOWN = relation("trajectories", TRAJECTORIES, many=True, only=_own)
+_INSERTED = "session__datasets"
+
+INSERTIONS: QueryFields = QueryFields(
+    {
+        "name": text("name"),
+        "serial": text("serial"),
+        "json": json_path("json"),
+        "auto_datetime": instant("updated_at"),
+        "model": relation("model", PROBE_MODELS),
+        "session": relation("session", lambda: SESSIONS, only=not_withdrawn),
+        "chronic_insertion": relation("chronic_insertion", lambda: CHRONIC_INSERTIONS, only=not_withdrawn),
+        "trajectory_estimate": _TRAJECTORIES_SHOWN,
+        "datasets": relation(_INSERTED, _DATASETS, many=True, only=only_own(_INSERTED)),
+        "notes": NOTES_ABOUT,
+    }
+)
+
+CHRONIC_INSERTIONS: QueryFields = QueryFields(
+    {
+        "name": text("name"),
+        "serial": text("serial"),
+        "json": json_path("json"),
+        "narrative": text("narrative"),
+        "start_time": wall("started_wall"),
+        "model": relation("probe_model", PROBE_MODELS),
+        "subject": relation("subject", SUBJECTS, only=not_withdrawn),
+        "lab": relation("lab", LABS),
+        "probe_insertion": relation("insertions", INSERTIONS, many=True, only=_shown_with_session),
+        "trajectory_estimate": _TRAJECTORIES_SHOWN,
+    }
+)
+
+IMAGING_STACKS: QueryFields = QueryFields(
+    {
+        "name": text("name"),
+        "json": json_path("json"),
+        "slices": relation("slices", lambda: FOVS, many=True, only=_shown_with_session),
+    }
+)
+
+FOV_LOCATIONS: QueryFields = QueryFields(
+    {
+        "provenance": text("provenance"),
+        "default_provenance": truth_value("default_provenance"),
+        "auto_datetime": instant("located_at"),
+        "json": json_path("json"),
+        "coordinate_system": relation("coordinate_system", _SYSTEMS),
+        "brain_region": relation("brain_regions", BRAIN_REGIONS, many=True, convert=as_number),
+        "field_of_view": relation("field_of_view", lambda: FOVS, only=_shown_with_session),
+    }
+)
+
+FOVS: QueryFields = QueryFields(
+    {
+        "name": text("name"),
+        "json": json_path("json"),
+        "imaging_type": relation("imaging_type", _SYSTEMS),
+        "stack": relation("stack", IMAGING_STACKS),
+        "session": relation("session", lambda: SESSIONS, only=not_withdrawn),
+        "location": relation("locations", FOV_LOCATIONS, many=True),
+        "datasets": relation(_INSERTED, _DATASETS, many=True, only=only_own(_INSERTED)),
+    }
+)
+
 SESSIONS: QueryFields = QueryFields(
     {
         "subject": relation("subject", SUBJECTS),
@@ -78,9 +253,13 @@ SESSIONS: QueryFields = QueryFields(
         "extended_qc": json_path("extended_qc"),
         "json": json_path("json"),
         "auto_datetime": instant("updated_at"),
+        "tasks": relation("tasks", TASKS, many=True, only=not_withdrawn),
         "parent_session": relation("parent", lambda: SESSIONS, only=not_withdrawn),
         "datasets": _DATASETS_SHOWN,
         "data_dataset_session_related": _DATASETS_SHOWN,
         "data_dataset": _DATASETS_SHOWN,
+        "probe_insertion": relation("insertions", INSERTIONS, many=True, only=not_withdrawn),
+        "field_of_view": relation("fields_of_view", FOVS, many=True, only=not_withdrawn),
+        "notes": NOTES_ABOUT,
     }
 )

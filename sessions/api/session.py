@@ -9,16 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alyx.core.errors import Invalid, NotFound
+from alyx.core.reading import reach_of, readable
 from alyx.core.rest.views import ChangeableEndpoint, Endpoint, ListEndpoint
-from sessions import queries
 from sessions.api.filters import FILTERS, joint_dataset_filters
 from sessions.api.query_fields import SESSIONS
 from sessions.api.serializers import SessionDetail, SessionList
 from sessions.models import Session
+from sessions.queries import session as queries
 from sessions.services.session import change_session, register_session, withdraw_session
 
 
 class _Sessions(Endpoint):
+    is_public = True
     queryset = Session.objects.shown()
 
     def sent(self, *, partial: bool) -> dict[str, Any]:
@@ -29,12 +31,14 @@ class _Sessions(Endpoint):
             fields["users_unnamed"] = True
         return fields
 
-    def detailed(self, key: UUID) -> dict[str, Any]:
-        """The full record of one. Raises NotFound."""
-        session = queries.with_names().filter(pk=key).first()
+    def detailed(self, key: UUID, *, is_new: bool = False) -> dict[str, Any]:
+        """The full record of one; nothing hangs on a new one yet. Raises NotFound."""
+        session = readable(self.actor, queries.with_names().filter(pk=key)).first()
         if session is None:
             raise NotFound(f"there is no session {key}")
-        return queries.detail_record(session, self.base_url)
+        if reach_of(self.actor).is_public:
+            return queries.public_record(session, self.base_url)
+        return queries.detail_record(session, self.base_url, is_new=is_new)
 
 
 class SessionListView(_Sessions, ListEndpoint):
@@ -63,7 +67,7 @@ class SessionListView(_Sessions, ListEndpoint):
     def post(self, request: Request) -> Response:
         """Register a session: 201 when it is new, 200 when it was there."""
         session, is_new = register_session(actor=self.actor, values=self.sent(partial=False))
-        return Response(self.detailed(session.pk), status=201 if is_new else 200)
+        return Response(self.detailed(session.pk, is_new=is_new), status=201 if is_new else 200)
 
 
 class SessionDetailView(_Sessions, ChangeableEndpoint):
@@ -71,14 +75,8 @@ class SessionDetailView(_Sessions, ChangeableEndpoint):
 
     serializer_class = SessionDetail
     lookup_field = "id"
+    noun = "session"
     removal: Any = None
-
-    def found(self) -> Session:
-        """The session in the path."""
-        session: Session | None = self.get_queryset().filter(pk=self.key()).first()
-        if session is None:
-            raise NotFound(f"there is no session {self.key()}")
-        return session
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The full record."""

@@ -4,6 +4,9 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -13,7 +16,7 @@ class Migration(migrations.Migration):
         ('labs', '0001_initial'),
     ]
 
-    operations = [
+    operations = [Together([
         migrations.AddField(
             model_name='session',
             name='lab',
@@ -29,4 +32,4 @@ class Migration(migrations.Migration):
             name='parent',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='lab_sessions.session'),
         ),
-    ]
+    ])]

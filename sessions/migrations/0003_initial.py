@@ -7,6 +7,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -19,7 +22,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = [Together([
         migrations.AddField(
             model_name='session',
             name='procedures',
@@ -234,4 +237,4 @@ class Migration(migrations.Migration):
             model_name='sessionusers',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "lab_sessions_sessionusersevent" ("id", "pgh_context_id", "pgh_created_at", "pgh_label", "session_id", "user_id") VALUES (OLD."id", _pgh_attach_context(), NOW(), \'delete\', OLD."session_id", OLD."user_id"); RETURN NULL;', hash='4b4bac4744f00beeedc50c72372f94870afcf4ff', operation='DELETE', pgid='pgtrigger_delete_delete_6a276', table='lab_sessions_session_users', when='AFTER')),
         ),
-    ]
+    ])]

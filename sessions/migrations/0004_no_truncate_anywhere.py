@@ -5,13 +5,16 @@ import pgtrigger.migrations
 from django.db import migrations
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
         ('lab_sessions', '0003_initial'),
     ]
 
-    operations = [
+    operations = [Together([
         pgtrigger.migrations.AddTrigger(
             model_name='sessionevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='606d7e7d5d79279692c97e43838bbf25ddc83723', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_8cfde', table='lab_sessions_sessionevent', when='BEFORE')),
@@ -40,4 +43,4 @@ class Migration(migrations.Migration):
             model_name='sessionusersevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='df0189936f49f0433f473afb0658df9690ec11b5', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_31d23', table='lab_sessions_sessionusersevent', when='BEFORE')),
         ),
-    ]
+    ])]

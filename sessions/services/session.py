@@ -16,12 +16,14 @@ from alyx.core.models import Note
 from alyx.core.qc import QC
 from alyx.core.rest.names import by_name
 from alyx.labs.models import Lab
-from alyx.labs.permissions import MANAGING_ROLES, authorise, may
+from alyx.labs.permissions import may
 from sessions.models import Session
+from sessions.permissions import GRADES, Right, authorise_of_animal, authorise_session, projects_of
 from sessions.rules.times import as_wall, is_date_only
 from sessions.services.body import LISTS, Content, read_content
 from sessions.services.doubts import collision, flag, plausibility, would_move
 from subjects.models import Subject
+from subjects.services import notices
 from subjects.services.lookup import resolve_subject
 
 MAX_NUMBER = 65_535
@@ -36,17 +38,19 @@ def register_session(*, actor: Any, values: Mapping[str, Any]) -> tuple[Session,
     """
     subject, lab = _identity(actor, values)
     subject = Subject.objects.select_related("lab").select_for_update(of=("self",), no_key=True).get(pk=subject.pk)
-    authorise(actor, lab, act="register sessions")
+    authorise_of_animal(actor, lab, subject.pk, act="register sessions")
     content = read_content(values)
     sent_start: datetime | None = values.get("start_time")
     wall = as_wall(sent_start or clock.now(), lab.timezone)
     number = values.get("number")
     existing = _existing(subject, wall, number)
     if existing is not None:
-        authorise(actor, existing.lab, act="register sessions")
+        authorise_session(actor, existing, act="register sessions")
         _fill(existing, content, values, sent_start, lab)
+        notices.session_ended(existing.subject, existing)
         return existing, False
     session = _create(actor, subject, lab, wall, number, content, values)
+    notices.session_ended(subject, session)
     return session, True
 
 
@@ -58,7 +62,8 @@ def change_session(*, actor: Any, session: Session, changes: Mapping[str, Any]) 
     """
     related = ("subject__lab", "lab", "location")
     session = locked(Session.objects.shown().select_related(*related), session.pk)
-    authorise(actor, session.lab, act="change sessions")
+    right = Right.JUDGE if set(changes) <= GRADES else Right.REGISTER
+    authorise_session(actor, session, act="change sessions", to=right)
     content = read_content(changes)
     doubts = [*content.doubts, *_contradictions(session, content), *_moves(actor, session, changes)]
     columns = {**content.columns, **_lab_change(actor, session, changes, doubts)}
@@ -69,21 +74,25 @@ def change_session(*, actor: Any, session: Session, changes: Mapping[str, Any]) 
     store(session, columns)
     _set_lists(session, content.lists, replace=True)
     flag(session, [*doubts, *plausibility(session)])
+    if "end_time" in changes:
+        notices.session_ended(session.subject, session)
     return session
 
 
 @transaction.atomic
 def withdraw_session(*, actor: Any, session: Session) -> None:
-    """Take the session and its notes out of every answer; rows and history stay.
+    """Take the session, its insertions, fields of view and notes out of every answer; rows and history stay.
 
     What hangs on it from above (datasets, copies) is withdrawn by the caller in the same transaction.
     Raises NotFound when it is gone already, Forbidden.
     """
     session = locked(Session.objects.shown().select_related("lab"), session.pk)
-    if session.registered_by_id != actor.pk or not may(actor, session.lab_id):
-        authorise(actor, session.lab, act="withdraw sessions registered by others", roles=MANAGING_ROLES)
+    if session.registered_by_id != actor.pk or not may(actor, session.lab_id, Right.REGISTER, projects_of(session)):
+        authorise_session(actor, session, act="withdraw sessions registered by others", to=Right.MANAGE)
     now = clock.now()
     store(session, {"withdrawn_at": now})
+    for hanging in (session.insertions, session.fields_of_view):
+        hanging.filter(withdrawn_at__isnull=True).update(withdrawn_at=now)
     kind = ContentType.objects.get_for_model(Session)
     Note.objects.filter(content_type=kind, object_id=session.pk, withdrawn_at__isnull=True).update(withdrawn_at=now)
 
@@ -191,7 +200,7 @@ def _lab_change(actor: Any, session: Session, changes: Mapping[str, Any], doubts
     if not changes.get("lab") or changes["lab"] == session.lab.name:
         return {}
     lab = by_name(Lab.objects.all(), changes["lab"], field="lab", what="lab")
-    authorise(actor, lab, act="take in sessions")
+    authorise_of_animal(actor, lab, session.subject_id, act="take in sessions")
     doubts.append(collision("lab", session.lab.name, lab.name))
     return {"lab": lab}
 

@@ -9,7 +9,7 @@ BATCH = 1000
 
 
 @follows_zone
-def correct_instants(lab: Lab) -> None:
+def correct_instants(lab: Lab, was: str) -> None:
     """Derive the instants of the lab's sessions anew; wall clocks and path dates stay."""
     batch: list[Session] = []
     for session in Session.objects.filter(lab=lab).only("id", "started_wall", "ended_wall").order_by("pk"):

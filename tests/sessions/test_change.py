@@ -90,6 +90,7 @@ def test_moving_to_another_lab_needs_a_role_there(rest: Rest, session: Any) -> N
     assert rest.patch(f"sessions/{session.pk}", {"lab": "nowhere"}).status_code == 400
 
 
+@pytest.mark.usefixtures("open_reading")
 def test_another_labs_member_changes_nothing(session: Any) -> None:
     stranger = Rest(a_member(a_lab("elsewhere")))
     assert stranger.patch(f"sessions/{session.pk}", {"narrative": "mine"}).status_code == 403

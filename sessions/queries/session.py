@@ -1,4 +1,4 @@
-"""Page-shaped reads of sessions: few queries, whatever the number of rows.
+"""Page-shaped reads of sessions.
 
 What hangs on a session from above (datasets and their copies) is read by SQL, so that nothing here imports it.
 """
@@ -7,16 +7,19 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
 from django.db.models import OuterRef, QuerySet
 
-from alyx.core.models import Note
+from alyx.core.notes import note_record, notes_of
 from alyx.core.qc import QC
 from alyx.labs.models import Project, User
 from sessions.models import Session
-from subjects.models import ProcedureType
+from sessions.queries.imaging import fov_records
+from sessions.queries.insertion import insertion_records
+from sessions.services.imaging import shown_fovs
+from sessions.services.insertion import shown_insertions
+from subjects.models import ProcedureType, WaterAdministration
 
 _LIGHT = ("id", "subject__nickname", "started_wall", "number", "lab__name", "project_names", "task_protocol")
 
@@ -33,8 +36,13 @@ LEFT JOIN LATERAL (
     ORDER BY place.role <> 'lab' DESC, place.data_url IS NOT NULL DESC, f.state = 'verified' DESC, place.name
     LIMIT 1
 ) copy ON true
-WHERE d.session_id = %s AND d.withdrawn_at IS NULL
-  AND (copy.on_server OR NOT EXISTS (SELECT 1 FROM datasets_repository WHERE role <> 'lab'))
+WHERE d.session_id = %(session)s AND d.withdrawn_at IS NULL AND (
+    CASE WHEN %(folder)s::text IS NULL
+        THEN copy.on_server OR NOT EXISTS (SELECT 1 FROM datasets_repository WHERE role <> 'lab')
+        ELSE lower(%(folder)s) = ANY((string_to_array(lower(d.collection), '/'))[2:])
+    END) AND (NOT %(only_public)s OR EXISTS (
+        SELECT FROM datasets_dataset_tags link JOIN datasets_tag g ON g.id = link.tag_id
+        WHERE link.dataset_id = d.id AND g.public))
 ORDER BY d.collection, d.name, r.name NULLS FIRST, d.id
 """
 
@@ -66,6 +74,9 @@ def light_records(rows: Iterable[tuple[Any, ...]], base_url: str) -> list[dict[s
     ]
 
 
+_HANGING = ("wateradmin_session_related", "data_dataset_session_related", "probe_insertion", "field_of_view", "notes")
+
+
 def with_names() -> QuerySet[Session]:
     """Sessions that are shown, with everything the detail record names."""
     shown: QuerySet[Session] = Session.objects.shown()
@@ -76,8 +87,20 @@ def with_names() -> QuerySet[Session]:
     )
 
 
-def detail_record(session: Any, base_url: str) -> dict[str, Any]:
-    """The full record of a session of `with_names`."""
+def detail_record(session: Any, base_url: str, *, only_public: bool = False, is_new: bool = False) -> dict[str, Any]:
+    """The full record of a session of `with_names`; with `only_public`, its datasets that are tagged public.
+
+    Nothing hangs yet on one that `is_new`, so nothing is asked for.
+    """
+    hanging: dict[str, list[Any]] = {name: [] for name in _HANGING}
+    if not is_new:
+        hanging = {
+            "wateradmin_session_related": water_records(session),
+            "data_dataset_session_related": dataset_records(session, base_url, only_public=only_public),
+            "probe_insertion": insertion_records(shown_insertions().filter(session=session)),
+            "field_of_view": fov_records(shown_fovs().filter(session=session)),
+            "notes": _notes(session, base_url),
+        }
     return {
         "id": session.pk,
         "subject": session.subject.nickname,
@@ -98,20 +121,42 @@ def detail_record(session: Any, base_url: str) -> dict[str, Any]:
         "url": f"{base_url}/sessions/{session.pk}",
         "extended_qc": session.extended_qc,
         "qc": QC(session.qc).name,
-        "wateradmin_session_related": [],
-        "data_dataset_session_related": dataset_records(session, base_url),
         "auto_datetime": session.updated_at,
         "json": session.json,
-        "probe_insertion": [],
-        "field_of_view": [],
-        "notes": _notes(session, base_url),
+        **hanging,
     }
 
 
-def dataset_records(session: Session, base_url: str) -> list[dict[str, Any]]:
-    """The session's datasets that can be downloaded: with a copy on a server (any copy, if no server is known)."""
+def public_record(session: Any, base_url: str) -> dict[str, Any]:
+    """The record as a public account sees it: what identifies the session, its QC, and its public datasets."""
+    return {
+        **detail_record(session, base_url, only_public=True),
+        "users": [],
+        "narrative": "",
+        "json": None,
+        "wateradmin_session_related": [],
+        "notes": [],
+    }
+
+
+def water_records(session: Session) -> list[dict[str, Any]]:
+    """The rewards of the session."""
+    rows = WaterAdministration.objects.shown().filter(session_id=session.pk).order_by("at_wall", "id")
+    return [
+        {"id": key, "name": "", "water_type": kind, "water_administered": volume}
+        for key, kind, volume in rows.values_list("id", "water_type__name", "volume_ml")
+    ]
+
+
+def dataset_records(
+    session: Session, base_url: str, folder: str | None = None, *, only_public: bool = False
+) -> list[dict[str, Any]]:
+    """The session's datasets that can be downloaded: with a copy on a server (any copy, if no server is known).
+
+    With `folder`, all those below a folder of this name; with `only_public`, those tagged public.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_DATASETS, [session.pk])
+        cursor.execute(_DATASETS, {"session": session.pk, "folder": folder, "only_public": only_public})
         rows = cursor.fetchall()
     return [_dataset_record(row, session, base_url) for row in rows]
 
@@ -146,18 +191,4 @@ def with_uuid(path: str, key: uuid.UUID) -> str:
 
 
 def _notes(session: Session, base_url: str) -> list[dict[str, Any]]:
-    kind = ContentType.objects.get_for_model(Session)
-    rows = Note.objects.filter(content_type=kind, object_id=session.pk, withdrawn_at__isnull=True)
-    return [
-        {
-            "id": note.pk,
-            "user": note.user.username,
-            "date_time": note.at_wall,
-            "content_type": "actions.session",
-            "object_id": session.pk,
-            "text": note.text,
-            "image": f"{base_url}/uploaded/{note.image.name}" if note.image else None,
-            "json": note.json,
-        }
-        for note in rows.select_related("user")
-    ]
+    return [note_record(note, content_type="actions.session", base_url=base_url) for note in notes_of(session)]
