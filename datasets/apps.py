@@ -8,3 +8,7 @@ class DatasetsConfig(AppConfig):
 
     name = "datasets"
     verbose_name = "Data registry"
+
+    def ready(self) -> None:
+        """Who reads what."""
+        from datasets import reading  # noqa: F401, PLC0415  (models are there only now)

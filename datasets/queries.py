@@ -18,7 +18,7 @@ from datasets.models import SERVER_ROLES
 from datasets.rules.copies import EXISTS, HIDDEN
 
 _HIDDEN = ", ".join(f"'{state}'" for state in sorted(HIDDEN))
-_EXISTS = ", ".join(f"'{state}'" for state in sorted(EXISTS))
+EXISTING = ", ".join(f"'{state}'" for state in sorted(EXISTS))
 SERVERS = ", ".join(f"'{role}'" for role in sorted(SERVER_ROLES))
 
 
@@ -42,7 +42,7 @@ CASE WHEN p.data_url IS NULL THEN NULL ELSE p.data_url || CASE
 """
 """SQL: the address of a copy `f` at repository `p`, the UUID before the extension."""
 
-_COPY_EXISTS = f"(f.state IN ({_EXISTS}) AND f.content_version = d.content_version)"
+_COPY_EXISTS = f"(f.state IN ({EXISTING}) AND f.content_version = d.content_version)"
 _QC = "CASE d.qc WHEN 10 THEN 'PASS' WHEN 30 THEN 'WARNING' WHEN 40 THEN 'FAIL' WHEN 50 THEN 'CRITICAL' ELSE 'NOT_SET' END"
 _TAGGED = (
     "EXISTS (SELECT 1 FROM datasets_dataset_tags dt JOIN datasets_tag g ON g.id = dt.tag_id"

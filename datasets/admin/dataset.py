@@ -9,19 +9,24 @@ from django.http import HttpRequest
 
 from alyx.core.admin_pages import ReadOnlyPage
 from alyx.core.admin_shown import ago, badge, link, megabytes
-from alyx.labs.admin import roles_of
-from alyx.labs.permissions import WRITING_ROLES
+from alyx.core.errors import Invalid
+from alyx.labs.admin import LabPage
+from alyx.labs.models import Lab
+from alyx.labs.permissions import Projects, Right
 from datasets.admin.file_record import copy_badge
 from datasets.models import Dataset, FileRecord
+from datasets.permissions import lab_of, projects_of, projects_of_owner
 from datasets.rules.copies import HIDDEN, CopyState
 from datasets.rules.standing import COPY_MEANING, dataset_standing, evidence_words
 from datasets.services.looks import ask_for_looks
 
 
 @admin.register(Dataset)
-class DatasetPage(ReadOnlyPage):
+class DatasetPage(LabPage, ReadOnlyPage):
     """Datasets and where their copies are."""
 
+    by_projects = True
+    without_lab = Right.REGISTER
     list_display = ["path", "session_link", "dataset_type", "size", "content_version", "standing", "registered"]
     list_filter = ["session__lab", "hash_state", "tags", "data_format"]
     search_fields = ["=id", "=md5", "=sha256", "name__startswith", "=session__id"]
@@ -65,10 +70,16 @@ class DatasetPage(ReadOnlyPage):
         """Files are registered by clients."""
         return False
 
-    def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Members who write somewhere may ask for a look; the service asks for the lab of each dataset."""
-        roles = roles_of(request)
-        return roles is None or any(role in WRITING_ROLES for role in roles.values())
+    def lab_of(self, obj: Dataset) -> Lab | None:
+        """Of its session, or of what it belongs to."""
+        try:
+            return lab_of(obj)
+        except Invalid:  # that is gone
+            return None
+
+    def projects_of(self, obj: Dataset) -> Projects:
+        """Of its session, or of what it belongs to."""
+        return projects_of(obj.session) if obj.session else projects_of_owner(obj.content_object)
 
     @admin.action(description="Verify: read the copies back now", permissions=["act"])
     def verify(self, request: HttpRequest, datasets: QuerySet[Any]) -> None:

@@ -8,8 +8,9 @@ from django.http import HttpRequest
 
 from alyx.core.admin_shown import badge
 from alyx.core.status import Status
-from alyx.labs.admin import LabPage, roles_of
-from alyx.labs.models import MANAGING_ROLES
+from alyx.labs.admin import LabPage
+from alyx.labs.holding import held_by
+from alyx.labs.permissions import Right
 from datasets.models import Repository, RepositoryState
 from datasets.services.repositories import change_repository, create_repository
 
@@ -27,7 +28,7 @@ STATE_STATUS = {
 class RepositoryPage(LabPage):
     """Places where copies lie. Where it lies is changed by superusers only."""
 
-    writing_roles = MANAGING_ROLES
+    right = Right.MANAGE
     list_display = ["name", "standing", "kind", "role", "of_labs", "timezone", "root"]
     labels: ClassVar[dict[str, str]] = {
         "data_url": "Data URL",
@@ -45,6 +46,7 @@ class RepositoryPage(LabPage):
                     ("name", "kind", "role"),
                     "labs",
                     ("root", "data_url"),
+                    ("endpoint", "region", "credential"),
                     ("uuid_in_names", "case_sensitive", "failure_domain"),
                 ]
             },
@@ -66,11 +68,11 @@ class RepositoryPage(LabPage):
 
     def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
         """Managers of all its labs."""
-        roles = roles_of(request)
-        if roles is None or obj is None:
-            return super().may_write(request)
-        labs = [lab.pk for lab in obj.labs.all()] if obj.pk else []
-        return bool(labs) and all(roles.get(lab) in self.writing_roles for lab in labs)
+        held = held_by(request)
+        labs = list(obj.labs.all()) if obj is not None and obj.created_at is not None else []
+        if not labs:
+            return bool(held.somewhere(self.right))
+        return all(held.verdict(lab, self.right) for lab in labs)
 
     def write(self, *, actor: Any, row: Any, said: dict[str, Any], change: bool) -> Repository:
         """The labs of a changed one are set with the form: they are the superusers'."""
@@ -89,7 +91,18 @@ class RepositoryPage(LabPage):
         fixed = ["canary", "name"] if obj else ["canary"]
         if request.user.is_superuser:
             return fixed
-        return [*fixed, "root", "kind", "role", "labs", "uuid_in_names", "case_sensitive"]
+        return [
+            *fixed,
+            "root",
+            "endpoint",
+            "region",
+            "credential",
+            "kind",
+            "role",
+            "labs",
+            "uuid_in_names",
+            "case_sensitive",
+        ]
 
     @admin.display(description="state", ordering="state")
     def standing(self, repository: Repository) -> Any:

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alyx.core.errors import NotFound
+from alyx.core.reading import readable
 from alyx.core.rest.filters import (
     BOOLEAN,
     asked,
@@ -35,9 +36,10 @@ from datasets.services.withdrawal import withdraw_dataset
 
 
 class _Datasets(Endpoint):
+    is_public = True
     serializer_class = serializers.Dataset
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         """Those not withdrawn, newest first."""
         rows: QuerySet[Any] = Dataset.objects.shown().order_by("-created_at", "id")
         return rows
@@ -78,7 +80,7 @@ class DatasetList(_Datasets, TextPages):
         "version": equals("software_version"),
         "content_type": equals("content_type__model"),
         "object_id": is_key("object_id"),
-        "probe_insertion": asked(of_insertion, "name of the insertion"),
+        "probe_insertion": asked(of_insertion, "id or name of the insertion"),
         "protected": tagged("protected"),
         "public": tagged("public"),
         "provenance_directory": matches_nothing("this server keeps no provenance directories"),
@@ -102,13 +104,7 @@ class DatasetDetail(_Datasets, ChangeableEndpoint):
     """`/datasets/{id}`."""
 
     lookup_field = "id"
-
-    def found(self) -> Dataset:
-        """The dataset in the path."""
-        found: Dataset | None = self.get_queryset().filter(pk=self.key()).first()
-        if found is None:
-            raise NotFound(f"there is no dataset {self.key()}")
-        return found
+    noun = "dataset"
 
     def change(self, row: Any, sent: dict[str, Any]) -> Dataset:
         """Apply what was sent."""
@@ -128,6 +124,6 @@ class DatasetCopies(DetailEndpoint):
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The copies, withdrawn and removed ones included."""
-        if not Dataset.objects.shown().filter(pk=self.key()).exists():
+        if not readable(self.actor, Dataset.objects.shown().filter(pk=self.key())).exists():
             raise NotFound(f"there is no dataset {self.key()}")
         return Response(copies_of(self.key()))

@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alyx.core.errors import NotFound
 from alyx.core.rest.filters import BOOLEAN, asked, equals, is_key
 from alyx.core.rest.views import ChangeableEndpoint, Endpoint
 from datasets.api import serializers
@@ -23,9 +22,10 @@ from datasets.services.files import add_file, change_file, withdraw_file
 
 
 class _Files(Endpoint):
+    is_public = True
     serializer_class = serializers.FileRecord
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         """Those that clients see. A withdrawn dataset's are withdrawn, so the dataset need not be asked."""
         rows: QuerySet[Any] = FileRecord.objects.exclude(state__in=sorted(HIDDEN)).order_by("id")
         return rows
@@ -64,13 +64,7 @@ class FileDetail(_Files, ChangeableEndpoint):
     """`/files/{id}`."""
 
     lookup_field = "id"
-
-    def found(self) -> FileRecord:
-        """The record in the path."""
-        found: FileRecord | None = self.get_queryset().filter(pk=self.key()).first()
-        if found is None:
-            raise NotFound(f"there is no file record {self.key()}")
-        return found
+    noun = "file record"
 
     def change(self, row: Any, sent: dict[str, Any]) -> FileRecord:
         """Apply what was sent."""

@@ -3,14 +3,15 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 
 from alyx.core.clock import server_zone
 from alyx.core.rest.filters import BOOLEAN, DATE, Filter, as_day, as_uuid, asked, split
 from alyx.core.rest.query_language import truth
 from datasets.models import SERVER_ROLES, FileRecord, RepositoryRole, Tag
-from datasets.rules.alf import insertion_labels
 from datasets.rules.copies import EXISTS
+from sessions.queries.folders import InFolder
+from sessions.services.insertion import shown_insertions
 
 Rows = QuerySet[Any]
 
@@ -69,12 +70,15 @@ def created(lookup: str) -> Filter:
 
 
 def of_insertion(rows: Rows, value: str) -> Rows:
-    """Datasets below a folder named as the insertion; a name here, as insertions are a later table."""
-    wanted = value.strip().lower()
-    folders = rows.order_by().values_list("collection", flat=True).distinct()[:5000]
-    return rows.filter(
-        collection__in=[folder for folder in folders if wanted in map(str.lower, insertion_labels(folder))]
-    )
+    """Datasets of the insertion with this UUID, or of all of this name: those below a folder of that name."""
+    try:
+        key = as_uuid(value)
+    except ValueError:
+        return rows.filter(InFolder(Value(value), F("collection")))
+    insertion = shown_insertions().filter(pk=key).first()
+    if insertion is None:
+        return rows.none()
+    return rows.filter(InFolder(Value(insertion.name), F("collection")), session=insertion.session_id)
 
 
 def of_subject(rows: Rows, value: str) -> Rows:

@@ -14,10 +14,12 @@ from alyx.core.rest.query_language import (
     text,
     uuid_,
 )
-from alyx.labs.query_fields import LABS, USERS
+from alyx.core.rest.query_values import as_number
+from alyx.labs.query_fields import LABS, NOTES_ABOUT, USERS
 from datasets.models import RepositoryRole
 from datasets.rules.copies import EXISTS
-from sessions.api.query_fields import SESSIONS
+from sessions.api.query_fields import FOVS, INSERTIONS, SESSIONS
+from sessions.queries.folders import only_folders
 
 
 def _personal(prefix: str, wanted: bool) -> Q:
@@ -51,6 +53,11 @@ REPOSITORIES = QueryFields(
     }
 )
 
+_KINDS = QueryFields({"id": number("id"), "pk": number("id"), "model": text("model")})
+"""Tables by their name, as clients say it: `subject`, `tag`."""
+
+_INSERTED, _IMAGED = "session__insertions", "session__fields_of_view"
+
 DATASETS = QueryFields(
     {
         "name": text("name"),
@@ -65,6 +72,8 @@ DATASETS = QueryFields(
         "created_datetime": instant("created_at"),
         "auto_datetime": instant("updated_at"),
         "object_id": uuid_("object_id"),
+        "content_type": relation("content_type", _KINDS, convert=as_number),
+        "notes": NOTES_ABOUT,
         "json": json_path("json"),
         "dataset_type": relation("dataset_type", _TYPES),
         "data_format": relation("data_format", _FORMATS),
@@ -72,6 +81,8 @@ DATASETS = QueryFields(
         "created_by": relation("created_by", USERS),
         "session": relation("session", SESSIONS),
         "tags": relation("tags", _TAGS, many=True),
+        "probe_insertion": relation(_INSERTED, INSERTIONS, many=True, only=only_folders(_INSERTED)),
+        "field_of_view": relation(_IMAGED, FOVS, many=True, only=only_folders(_IMAGED)),
         "file_records": relation("file_records", lambda: FILES, many=True),
     }
 )

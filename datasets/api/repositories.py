@@ -5,14 +5,16 @@ from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import ChoiceField
 
 from alyx.core.errors import Invalid
+from alyx.core.rest.fields import TextField
 from alyx.core.rest.filters import BOOLEAN, asked, equals, is_key
 from alyx.core.rest.names import in_path
 from alyx.core.rest.query_language import truth
 from alyx.core.rest.views import ChangeableEndpoint, Endpoint, ListEndpoint
 from datasets.api import serializers
-from datasets.models import Repository, RepositoryRole
+from datasets.models import Repository, RepositoryKind, RepositoryRole
 from datasets.services.repositories import change_repository, create_repository, delete_repository
 from datasets.services.secrets import without_secrets
 
@@ -21,8 +23,26 @@ def _personal(rows: Any, value: str) -> Any:
     return rows.filter(role=RepositoryRole.LAB) if truth(value) else rows.exclude(role=RepositoryRole.LAB)
 
 
+_BUCKET = {"root", "endpoint", "region", "credential"}
+
+
+class RepositoryPlace(serializers.DataRepository):
+    """A repository as it is sent: with the bucket it lies in, which is for superusers to say and is not told again. Which
+    folder of this machine one is, is not said over REST."""
+
+    kind = ChoiceField(choices=[RepositoryKind.POSIX, RepositoryKind.S3], required=False, write_only=True)
+    root = TextField(required=False, write_only=True, max_length=1000)  # type: ignore[assignment]
+    endpoint = TextField(required=False, write_only=True, max_length=500)
+    region = TextField(required=False, write_only=True, max_length=64)
+    credential = TextField(required=False, write_only=True, max_length=64)
+
+    class Meta:
+        ref_name = "DataRepository"
+
+
 class _Repositories(Endpoint):
-    serializer_class = serializers.DataRepository
+    is_public = True
+    serializer_class = RepositoryPlace
     queryset = Repository.objects.order_by("name")
 
     def record(self, row: Any) -> dict[str, Any]:
@@ -39,9 +59,10 @@ class _Repositories(Endpoint):
             "json": without_secrets(row.json),
         }
 
-    def columns(self, sent: dict[str, Any]) -> dict[str, Any]:
-        """The columns of what was sent, without `globus_is_personal`."""
-        columns = {name: value for name, value in sent.items() if name != "globus_is_personal"}
+    def columns(self, sent: dict[str, Any], kind: str) -> dict[str, Any]:
+        """The columns of what was sent, without `globus_is_personal`; where it lies only for buckets."""
+        left_out = {"globus_is_personal"} | (set() if kind == RepositoryKind.S3 else _BUCKET)
+        columns = {name: value for name, value in sent.items() if name not in left_out}
         if columns.get("repository_type", "") is None:
             columns["repository_type"] = ""
         return columns
@@ -64,7 +85,8 @@ class RepositoryList(_Repositories, ListEndpoint):
         """A new repository: a lab's own when it is personal, else a central store."""
         sent = self.sent(partial=False)
         role = RepositoryRole.LAB if sent.get("globus_is_personal") else RepositoryRole.CENTRAL
-        made = create_repository(actor=self.actor, role=role, **self.columns(sent))
+        kind = sent.pop("kind", RepositoryKind.POSIX)
+        made = create_repository(actor=self.actor, role=role, kind=kind, **self.columns(sent, kind))
         return Response(self.record(made), status=201)
 
 
@@ -85,7 +107,8 @@ class RepositoryDetail(_Repositories, ChangeableEndpoint):
             raise Invalid.of(
                 "globus_is_personal", "what a repository is for is changed by an administrator, not over REST"
             )
-        return change_repository(actor=self.actor, repository=row, changes=self.columns(sent))
+        sent.pop("kind", None)
+        return change_repository(actor=self.actor, repository=row, changes=self.columns(sent, row.kind))
 
     def delete(self, request: Request, name: str) -> Response:
         """Remove a repository without copies."""

@@ -66,6 +66,14 @@ class DataRepository(serializers.Serializer[Any]):
     json = JsonField(required=False)
 
 
+class DataRepositoryType(serializers.Serializer[Any]):
+    """A kind of repository."""
+
+    url = serializers.URLField(read_only=True)
+    json = JsonField(required=False)
+    name = serializers.CharField(max_length=64)
+
+
 class DatasetFileRecords(serializers.Serializer[Any]):
     """A copy, as a dataset's record shows it."""
 
@@ -73,7 +81,7 @@ class DatasetFileRecords(serializers.Serializer[Any]):
     data_repository = serializers.CharField()
     data_repository_path = serializers.CharField(read_only=True)
     relative_path = serializers.CharField()
-    data_url = serializers.CharField(read_only=True)
+    data_url = serializers.CharField(read_only=True, allow_null=True)
     exists = serializers.BooleanField(required=False)
 
 
@@ -91,7 +99,7 @@ class Dataset(serializers.Serializer[Any]):
     file_size = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2**63 - 1)
     hash = TextField(required=False, allow_null=True, max_length=64)
     version = TextField(required=False, allow_null=True)
-    experiment_number = serializers.CharField(read_only=True)
+    experiment_number = serializers.IntegerField(read_only=True, allow_null=True)
     file_records = DatasetFileRecords(many=True, read_only=True)
     subject = serializers.CharField(write_only=True, required=False, max_length=255)
     date = serializers.DateField(write_only=True, required=False)

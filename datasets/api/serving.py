@@ -1,8 +1,9 @@
-"""`/data/<lab>/Subjects/…`: the bytes of server repositories that lie on this machine.
+"""`/data/<lab>/Subjects/…`: the bytes of server repositories, from this machine or by an address elsewhere.
 
 Clients download without the registry's help: they build the address from the session's path and put the dataset's UUID
 into the file name. So the UUID finds the dataset, the path must be one of its copies' names, and what is sent is the
-file which the registry says is there, or nothing.
+file which the registry says is there, or nothing. Whoever may read a file in a bucket is sent to an address there that
+holds for an hour.
 """
 
 import base64
@@ -10,32 +11,35 @@ import binascii
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db.models import F
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_safe
 
+from alyx.core.reading import readable
 from alyx.core.rest.errors import error_body
 from alyx.labs.authentication import token_of
 from alyx.labs.login import TooManyAttempts, check_password
-from datasets.models import SERVER_ROLES, FileRecord, RepositoryKind, Tag
+from alyx.labs.models import User
+from datasets.api.sending import send_file
+from datasets.models import SERVER_ROLES, Dataset, FileRecord, RepositoryKind, Tag
 from datasets.rules.alf import without_uuid
 from datasets.rules.copies import EXISTS
 
+ADDRESSES: dict[str, Callable[[FileRecord, str], str]] = {}
+"""For kinds of repositories whose bytes are elsewhere: gives (copy, GET or HEAD) the address, or raises LookupError with the
+reason there is none. Filled by whoever knows such places."""
+
 _UUID = re.compile(r"\.([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?=\.[^./]+$|$)")
-_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
-_CHUNK = 1 << 20
-_KIND = "application/octet-stream"
 _PASSWORD_SECONDS = 300
 """How long a right password is remembered: ONE sends it with every file, and a password hash costs 0.2 s of CPU."""
+NO_COPY = "the registry knows no copy of it here"
 
 
 @require_safe
@@ -43,18 +47,21 @@ def serve_data(request: HttpRequest, path: str) -> HttpResponseBase:
     """A file of a server repository, whole or a range of it."""
     dataset_id = _dataset_of(path)
     try:
-        if not (_may_read(request) or (dataset_id and _is_public(dataset_id))):
-            return _who_are_you()
+        caller = _caller(request)
     except TooManyAttempts as error:
         return JsonResponse(error_body(429, str(error)), status=429, headers={"Retry-After": str(error.seconds)})
+    if caller is None and not (dataset_id and _is_public(dataset_id)):
+        return _who_are_you()
     if dataset_id is None:
         return _nothing("the file name carries no dataset UUID")
-    reason = "the registry knows no copy of it here"
+    if caller is not None and not _reads(caller, dataset_id):
+        return _nothing(NO_COPY)
+    reason = NO_COPY
     for record in _copies(dataset_id, path):
-        handle = _open(record)
-        if isinstance(handle, int):
-            return _answer(request, record, handle)
-        reason = handle
+        answer = _answer(request, record)
+        if not isinstance(answer, str):
+            return answer
+        reason = answer
     return _nothing(reason)
 
 
@@ -68,7 +75,7 @@ def _is_public(dataset_id: UUID) -> bool:
 
 
 def _copies(dataset_id: UUID, path: str) -> Iterator[FileRecord]:
-    """Copies of the dataset's current version at servers of this machine whose address ends in this path."""
+    """Copies of the dataset's current version at servers within reach whose address ends in this path."""
     records = (
         FileRecord.objects.filter(
             dataset=dataset_id,
@@ -76,7 +83,7 @@ def _copies(dataset_id: UUID, path: str) -> Iterator[FileRecord]:
             state__in=sorted(EXISTS),
             content_version=F("dataset__content_version"),
             repository__role__in=SERVER_ROLES,
-            repository__kind=RepositoryKind.POSIX,
+            repository__kind__in=[RepositoryKind.POSIX, *ADDRESSES],
         )
         .exclude(repository__root="")
         .select_related("repository", "dataset")
@@ -118,109 +125,59 @@ def _open(record: FileRecord) -> int | str:
     return handle
 
 
-def _answer(request: HttpRequest, record: FileRecord, handle: int) -> HttpResponseBase:
-    size = os.fstat(handle).st_size
+def _answer(request: HttpRequest, record: FileRecord) -> HttpResponseBase | str:
+    """The copy, or why it is not there."""
+    address_of = ADDRESSES.get(record.repository.kind)
+    if address_of is not None:
+        try:
+            return HttpResponseRedirect(address_of(record, str(request.method)), headers={"Cache-Control": "no-store"})
+        except LookupError as error:
+            return str(error)
+    handle = _open(record)
+    if isinstance(handle, str):
+        return handle
     tag = f'"{record.dataset.hash}"' if record.dataset.hash else ""
-    if settings.ALYX_ACCEL:
-        os.close(handle)
-        return _sealed(_by_proxy(record), tag)
-    if tag and request.headers.get("If-None-Match") == tag:
-        os.close(handle)
-        return _sealed(HttpResponse(status=304), tag)
-    begin, end, status = 0, size, 200
-    span = _span(request.headers.get("Range", ""), size)
-    if span is not None and request.headers.get("If-Range", tag) == tag:
-        (begin, end), status = span, 206
-        if begin >= end:
-            os.close(handle)
-            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
-    response = _sealed(_body(request, handle, begin, end, status), tag)
-    response.headers["Content-Length"] = str(end - begin)
-    response.headers["Accept-Ranges"] = "bytes"
-    if status == 206:
-        response.headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
-    return response
+    return send_file(request, handle, path=f"{record.repository.root}/{record.stored_path}", tag=tag)
 
 
-def _by_proxy(record: FileRecord) -> HttpResponseBase:
-    """nginx sends the file, ranges included; what we checked it checks again (no links)."""
-    response = HttpResponse(content_type=_KIND)
-    response.headers["X-Accel-Redirect"] = settings.ALYX_ACCEL + quote(f"{record.repository.root}/{record.stored_path}")
-    return response
+def _reads(caller: User, dataset_id: UUID) -> bool:
+    return readable(caller, Dataset.objects.filter(pk=dataset_id)).exists() or _is_public(dataset_id)
 
 
-def _sealed(response: HttpResponseBase, tag: str) -> HttpResponseBase:
-    """Files come from rigs: no browser may take one for a page of ours."""
-    response.headers["Content-Disposition"] = "attachment"
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response.headers["Cache-Control"] = "private, no-transform"
-    if tag:
-        response.headers["ETag"] = tag
-    return response
+def _caller(request: HttpRequest) -> User | None:
+    """Who has logged in: by token, by account or token as Basic password, or by the admin's session.
+
+    A public account has no more than anybody: files tagged public. Raises TooManyAttempts.
+    """
+    user = _logged_in(request)
+    return None if user is None or user.is_public_user else user
 
 
-def _span(asked: str, size: int) -> tuple[int, int] | None:
-    """First byte and the one after the last of a single range; None for anything else, which gets the whole file."""
-    match = _RANGE.fullmatch(asked.strip())
-    if match is None or match[1] == match[2] == "":
-        return None
-    if match[1] == "":
-        return max(size - int(match[2]), 0), size
-    return int(match[1]), min(int(match[2]) + 1, size) if match[2] else size
-
-
-def _body(request: HttpRequest, handle: int, begin: int, end: int, status: int) -> HttpResponseBase:
-    if request.method == "HEAD":
-        os.close(handle)
-        return HttpResponse(content_type=_KIND, status=status)
-    if status == 200:
-        return FileResponse(os.fdopen(handle, "rb"), content_type=_KIND)
-    return StreamingHttpResponse(_Part(handle, begin, end), content_type=_KIND, status=status)
-
-
-class _Part:
-    """Some bytes of an open file, in chunks. Closes the file when the answer is done, sent or not."""
-
-    def __init__(self, handle: int, begin: int, end: int) -> None:
-        self.file = os.fdopen(handle, "rb")
-        self.file.seek(begin)
-        self.left = end - begin
-
-    def __iter__(self) -> Iterator[bytes]:
-        while self.left and (chunk := self.file.read(min(_CHUNK, self.left))):
-            self.left -= len(chunk)
-            yield chunk
-
-    def close(self) -> None:
-        """Django calls this at the end."""
-        self.file.close()
-
-
-def _may_read(request: HttpRequest) -> bool:
-    """Whoever can log in reads: by token, by account or token as Basic password, or by the admin's session."""
+def _logged_in(request: HttpRequest) -> User | None:
     if request.user.is_authenticated:
-        return True
+        return request.user
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() in {"token", "bearer"}:
-        return token_of(credentials.strip()) is not None
-    return scheme.lower() == "basic" and _is_account(request, credentials)
+        token = token_of(credentials.strip())
+        return token.user if token else None
+    return _by_basic(request, credentials) if scheme.lower() == "basic" else None
 
 
-def _is_account(request: HttpRequest, credentials: str) -> bool:
+def _by_basic(request: HttpRequest, credentials: str) -> User | None:
     try:
         name, _, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
-        return False
+        return None
     if "\x00" in name or not secret:
-        return False
+        return None
     if (token := token_of(secret)) is not None:
-        return token.user.get_username() == name or not name
+        return token.user if name in {token.user.get_username(), ""} else None
     key = f"basic:{salted_hmac('datasets.serving', credentials, algorithm='sha256').hexdigest()}"
     known: Any = cache.get(key)
     if known is None:
         known = check_password(request, name, secret)
         cache.set(key, known, _PASSWORD_SECONDS if known else 10)
-    return bool(known)
+    return User.objects.filter(username=name, is_active=True).first() if known else None
 
 
 def _who_are_you() -> JsonResponse:

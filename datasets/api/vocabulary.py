@@ -1,7 +1,8 @@
-"""`/dataset-types`, `/data-formats`, `/revisions`, `/tags`."""
+"""`/dataset-types`, `/data-formats`, `/revisions`, `/tags`, `/data-repository-type`."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,11 +13,12 @@ from alyx.core.rest.views import ChangeableEndpoint, Endpoint, ListEndpoint
 from alyx.labs.models import User
 from datasets.api import serializers
 from datasets.api.wire import server_time
-from datasets.models import DataFormat, DatasetType, Revision, Tag
+from datasets.models import DataFormat, DatasetType, RepositoryType, Revision, Tag
 from datasets.services.vocabulary import add_word, change_word, remove_word
 
 
 class _Words(Endpoint):
+    is_public = True
     model: ClassVar[type[Any]]
 
     def values(self, sent: dict[str, Any]) -> dict[str, Any]:
@@ -168,3 +170,21 @@ class TagList(_Tags, _WordList):
 
 class TagDetail(_Tags, _WordDetail):
     """`/tags/{name}`."""
+
+
+class _RepositoryTypes(_Words):
+    model = RepositoryType
+    queryset = RepositoryType.objects.order_by("name")
+    serializer_class = serializers.DataRepositoryType
+
+    def record(self, row: Any) -> dict[str, Any]:
+        """A type of repository on the wire."""
+        return {"url": self.link("data-repository-type", quote(row.name)), "json": row.json, "name": row.name}
+
+
+class RepositoryTypeList(_RepositoryTypes, _WordList):
+    """`/data-repository-type`."""
+
+
+class RepositoryTypeDetail(_RepositoryTypes, _WordDetail):
+    """`/data-repository-type/{name}`."""

@@ -8,6 +8,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -21,7 +24,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = [Together([
         migrations.AddField(
             model_name='dataset',
             name='created_by',
@@ -498,4 +501,4 @@ class Migration(migrations.Migration):
             model_name='datasettags',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "datasets_datasettagsevent" ("dataset_id", "id", "pgh_context_id", "pgh_created_at", "pgh_label", "tag_id") VALUES (OLD."dataset_id", OLD."id", _pgh_attach_context(), NOW(), \'delete\', OLD."tag_id"); RETURN NULL;', hash='33bbde781e78d82020ab55f713710690797830f4', operation='DELETE', pgid='pgtrigger_delete_delete_fd1e9', table='datasets_dataset_tags', when='AFTER')),
         ),
-    ]
+    ])]

@@ -5,13 +5,16 @@ import pgtrigger.migrations
 from django.db import migrations
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
         ('datasets', '0002_initial'),
     ]
 
-    operations = [
+    operations = [Together([
         pgtrigger.migrations.AddTrigger(
             model_name='contentversion',
             trigger=pgtrigger.compiler.Trigger(name='written_once', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF TG_OP = 'DELETE' OR NEW.dataset_id <> OLD.dataset_id OR NEW.content_version <> OLD.content_version\n   OR OLD.size_bytes IS NOT NULL AND NEW.size_bytes IS DISTINCT FROM OLD.size_bytes\n   OR OLD.md5 <> '' AND NEW.md5 <> OLD.md5 OR OLD.sha256 <> '' AND NEW.sha256 <> OLD.sha256 THEN\n    RAISE EXCEPTION 'what a version of a dataset meant is written once' USING ERRCODE = 'check_violation';\nEND IF;\nRETURN NEW;\n", hash='f3a5b19d8d0accb3b95683cc1abb55bf19d7b71f', operation='UPDATE OR DELETE', pgid='pgtrigger_written_once_29ec8', table='datasets_contentversion', when='BEFORE')),
@@ -60,4 +63,4 @@ class Migration(migrations.Migration):
             model_name='tagevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='140979a28a6242a400ab6985003ce6bd0334028f', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_4d39e', table='datasets_tagevent', when='BEFORE')),
         ),
-    ]
+    ])]

@@ -90,7 +90,9 @@ class FileRecord(Record):
     verified_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     look_due_at = models.DateTimeField(
-        null=True, blank=True, help_text="when it is looked at (again); set for announced and suspect copies"
+        null=True,
+        blank=True,
+        help_text="when it is looked at again; announced copies have none: the night looks for them",
     )
     first_miss_at = models.DateTimeField(
         null=True, blank=True, help_text="when a look first found it absent or different"

@@ -56,8 +56,9 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
 class Repository(Record):
     """A place for copies. Belongs to any number of labs, possibly none.
 
-    `root` is where our code finds it (POSIX: a directory; a bucket and prefix or a collection path later). The `globus_*`
-    and `hostname` columns are what clients read and write. `data_url` ends in `<lab>/Subjects/` for the clients' sake.
+    `root` is where our code finds it (POSIX: a directory; S3: `s3://bucket/folder`, with the service's `endpoint` and
+    `region`, and the name of a `credential` that this machine keeps). The `globus_*` and `hostname` columns are what
+    clients read and write. `data_url` ends in `<lab>/Subjects/` for the clients' sake.
     """
 
     name = models.CharField(max_length=255, unique=True)
@@ -65,7 +66,19 @@ class Repository(Record):
     role = models.CharField(max_length=16, choices=RepositoryRole, default=RepositoryRole.LAB)
     labs = models.ManyToManyField(Lab, blank=True, related_name="repositories")
     root = models.CharField(
-        max_length=1000, blank=True, help_text="POSIX: the directory that holds the subjects' folders"
+        max_length=1000,
+        blank=True,
+        help_text="the directory that holds the subjects' folders; S3: s3://bucket/folder of the subjects' folders",
+    )
+    endpoint = models.CharField(
+        max_length=500, blank=True, default="", help_text="S3: the service's address; empty: Amazon's own"
+    )
+    region = models.CharField(max_length=64, blank=True, default="", help_text="S3: empty: us-east-1")
+    credential = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="S3: a profile in this machine's AWS credentials file, never a key; empty: anonymous, only reads",
     )
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     data_url = models.URLField(max_length=1000, null=True, blank=True, help_text="ends in <lab>/Subjects/")
@@ -98,7 +111,12 @@ class Repository(Record):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "root"], condition=~Q(root="") & Q(kind="posix"), name="one_repository_per_directory"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["root", "endpoint"],
+                condition=~Q(root="") & Q(kind="s3"),
+                name="one_repository_per_bucket_folder",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -81,3 +81,17 @@ class Tag(Record):
 
     def __str__(self) -> str:
         return self.name
+
+
+@audited()
+class RepositoryType(Record):
+    """What kind of place a repository is, in the clients' words (`Fileserver` …). A repository holds the name itself."""
+
+    name = models.CharField(max_length=64, unique=True)
+    json = JSONColumn(null=True, blank=True)
+
+    class Meta(Record.Meta):
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

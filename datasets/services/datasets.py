@@ -10,9 +10,8 @@ from alyx.core.changes import locked, store
 from alyx.core.errors import Invalid
 from alyx.core.rest.names import all_by_name, by_name
 from alyx.labs.models import User
-from alyx.labs.permissions import MANAGING_ROLES
 from datasets.models import DataFormat, Dataset, DatasetType, Tag
-from datasets.permissions import authorise_dataset
+from datasets.permissions import GRADES, Right, authorise_dataset
 from datasets.rules.alf import join_in_session
 from datasets.services.protection import refuse_protected
 from datasets.services.register_call import RegisterCall
@@ -83,7 +82,8 @@ def change_dataset(*, actor: Any, dataset: Dataset, changes: Mapping[str, Any]) 
     if any(name in changes for name in _BYTES):
         register_files(actor=actor, call=_call_about(dataset, changes))
     dataset = locked(Dataset.objects.shown().select_related("session__lab", "revision"), dataset.pk)
-    authorise_dataset(actor, dataset, act="change datasets")
+    right = Right.JUDGE if set(changes) <= GRADES else Right.REGISTER
+    authorise_dataset(actor, dataset, act="change datasets", to=right)
     columns = {
         column: changes[name] for name, column in (("qc", "qc"), ("version", "software_version")) if name in changes
     }
@@ -162,8 +162,8 @@ def tag_datasets(*, actor: Any, datasets: Sequence[Dataset], tags: Sequence[str]
         if present == wanted:
             continue
         weighty = any(tag.protected for tag in present - wanted) or any(tag.public for tag in wanted - present)
-        roles = {"roles": MANAGING_ROLES} if weighty else {}
-        authorise_dataset(
-            actor, dataset, act="take off a protected tag or publish" if weighty else "tag datasets", **roles
+        act, right = (
+            ("take off a protected tag or publish", Right.MANAGE) if weighty else ("tag datasets", Right.REGISTER)
         )
+        authorise_dataset(actor, dataset, act=act, to=right)
         dataset.tags.set(wanted)

@@ -13,13 +13,17 @@ from django.db.models import ProtectedError
 from alyx.core.changes import locked, store
 from alyx.core.errors import Forbidden, Invalid
 from alyx.labs.models import Lab, validate_time_zone
-from alyx.labs.permissions import MANAGING_ROLES, WRITING_ROLES, authorise, authorise_anywhere
-from datasets.models import FileRecord, Repository, RepositoryKind, RepositoryRole
+from alyx.labs.permissions import Right, authorise, authorise_anywhere
+from datasets.models import FileRecord, Repository, RepositoryKind, RepositoryRole, RepositoryType
 from datasets.services.secrets import refuse_secrets
 
 _NAME = re.compile(r"[\w.-]+(?: [\w.-]+)*")
-_SUPERUSERS_ONLY = ("root", "kind", "role", "uuid_in_names", "case_sensitive")
-"""Which bytes of this machine are read and served, and under which names: not for clients to decide."""
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^/\s?#]+)*")
+_WORD = re.compile(r"[\w.-]*")
+_WHERE = ("root", "endpoint", "region", "credential")
+_SUPERUSERS_ONLY = (*_WHERE, "kind", "role", "uuid_in_names", "case_sensitive")
+"""Which bytes of this machine are read and served, with whose keys, under which names: not for clients to decide."""
+_TAKEN = {"one_repository_per_directory": "root", "one_repository_per_bucket_folder": "root"}
 
 
 @transaction.atomic
@@ -38,20 +42,20 @@ def create_repository(
 ) -> Repository:
     """A new repository. `uuid_in_names` None: as its role has it (servers yes, a lab's own no).
 
-    Managers of the labs may make one; a POSIX root is set by superusers only. Raises Forbidden, Invalid.
+    Managers of the labs may make one; where it lies is set by superusers only. Raises Forbidden, Invalid.
     """
-    _authorise(actor, labs, act="make repositories", roles=MANAGING_ROLES)
-    if root and not actor.is_superuser:
-        raise Forbidden(f"{actor} may not say where a repository lies on this machine: that is for superusers")
+    _authorise(actor, labs, act="make repositories", right=Right.MANAGE)
+    if (root or any(columns.get(name) for name in _WHERE)) and not actor.is_superuser:
+        raise Forbidden(f"{actor} may not say where a repository lies: that is for superusers")
     if not _NAME.fullmatch(name):
         raise Invalid.of("name", "a repository's name has letters, digits, spaces and _ . - only")
-    values = _checked({**columns, "root": root, "timezone": timezone, "data_url": data_url})
+    values = _checked({**columns, "root": root, "timezone": timezone, "data_url": data_url}, kind)
     named = role != RepositoryRole.LAB if uuid_in_names is None else uuid_in_names
     try:
         with transaction.atomic():
             made: Repository = Repository.objects.create(name=name, kind=kind, role=role, uuid_in_names=named, **values)
     except IntegrityError as error:
-        field = "root" if "one_repository_per_directory" in str(error) else "name"
+        field = next((field for name, field in _TAKEN.items() if name in str(error)), "name")
         raise Invalid.of(field, f"there is a repository with this {field} already") from None
     made.labs.set(labs)
     return made
@@ -66,15 +70,21 @@ def change_repository(*, actor: Any, repository: Repository, changes: Mapping[st
     if not changed:
         return repository
     labs = list(repository.labs.all())
-    roles = WRITING_ROLES if set(changed) <= {"json"} else MANAGING_ROLES
-    _authorise(actor, labs, act=f"change {repository.name}", roles=roles)
+    right = Right.REGISTER if set(changed) <= {"json"} else Right.MANAGE
+    _authorise(actor, labs, act=f"change {repository.name}", right=right)
     if (found := [name for name in _SUPERUSERS_ONLY if name in changed]) and not actor.is_superuser:
         raise Forbidden(f"{actor} may not change {', '.join(found)} of a repository: that is for superusers")
     if "name" in changed:
         raise Invalid.of("name", "a repository is not renamed over REST; clients know it by its name")
     if "uuid_in_names" in changed and FileRecord.objects.filter(repository=repository).exists():
         raise Invalid.of("uuid_in_names", "copies lie there already, under names of the other kind")
-    store(repository, _checked(changed))
+    kind = changed.get("kind", repository.kind)
+    whole = {"root": repository.root} | changed if "kind" in changed else changed
+    try:
+        with transaction.atomic():
+            store(repository, _checked(whole, kind))
+    except IntegrityError:
+        raise Invalid.of("root", "there is a repository at this place already") from None
     return repository
 
 
@@ -82,7 +92,7 @@ def change_repository(*, actor: Any, repository: Repository, changes: Mapping[st
 def delete_repository(*, actor: Any, repository: Repository) -> None:
     """Remove a repository that holds no copy. Raises Forbidden."""
     repository = locked(Repository.objects.all(), repository.pk)
-    _authorise(actor, list(repository.labs.all()), act="delete repositories", roles=MANAGING_ROLES)
+    _authorise(actor, list(repository.labs.all()), act="delete repositories", right=Right.MANAGE)
     try:
         repository.delete()
     except ProtectedError:
@@ -90,14 +100,14 @@ def delete_repository(*, actor: Any, repository: Repository) -> None:
         raise Forbidden(text) from None
 
 
-def _authorise(actor: Any, labs: Sequence[Lab], *, act: str, roles: Sequence[str]) -> None:
+def _authorise(actor: Any, labs: Sequence[Lab], *, act: str, right: Right) -> None:
     for lab in labs:
-        authorise(actor, lab, act=act, roles=roles)
+        authorise(actor, lab, act=act, to=right)
     if not labs:
-        authorise_anywhere(actor, act=act, roles=roles)
+        authorise_anywhere(actor, act=act, to=right)
 
 
-def _checked(columns: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(columns: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The columns, put right. Raises Invalid."""
     values = dict(columns)
     if values.get("json") is not None:
@@ -109,9 +119,34 @@ def _checked(columns: Mapping[str, Any]) -> dict[str, Any]:
             raise Invalid("; ".join(error.messages), fields={"timezone": error.messages}) from None
     if "data_url" in values:
         values["data_url"] = _address(values["data_url"])
-    if values.get("root") and not PurePosixPath(values["root"]).is_absolute():
-        raise Invalid.of("root", "send an absolute path")
+    if values.get("repository_type"):  # a new word is a type from now on
+        RepositoryType.objects.get_or_create(name=values["repository_type"])
+    if values.get("root"):
+        values["root"] = _root(kind, values["root"])
+    if values.get("endpoint"):
+        values["endpoint"] = _endpoint(values["endpoint"])
+    for name in ("region", "credential"):
+        if not _WORD.fullmatch(values.get(name) or ""):
+            raise Invalid.of(name, "send the name only: letters, digits and _ . -")
     return values
+
+
+def _root(kind: str, root: str) -> str:
+    if kind == RepositoryKind.S3:
+        if not _BUCKET.fullmatch(root.rstrip("/")):
+            raise Invalid.of("root", "send s3://bucket/folder, the folder that holds the subjects' folders")
+        return root.rstrip("/")
+    if not PurePosixPath(root).is_absolute():
+        raise Invalid.of("root", "send an absolute path")
+    return root
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    told = (parts.username, parts.password, parts.query, parts.fragment, parts.path.strip("/"))
+    if parts.scheme not in {"http", "https"} or not parts.hostname or any(told):
+        raise Invalid.of("endpoint", "send the http(s) address of the service, without bucket, user and query")
+    return url.rstrip("/")
 
 
 def _address(url: str | None) -> str | None:

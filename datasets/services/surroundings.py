@@ -9,11 +9,13 @@ from uuid import UUID
 import orjson
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
+from django.db.models import QuerySet
 
 from alyx.core.errors import Ambiguous, Forbidden, Invalid
 from alyx.labs.models import Lab, Project
-from alyx.labs.permissions import authorise, authorise_anywhere, writable_labs
+from alyx.labs.permissions import writable_labs
 from datasets.models import RepositoryRole, RepositoryState, Tag
+from datasets.permissions import authorise_owner, lab_of_owner, projects_of, projects_of_owner
 from datasets.rules.alf import SessionPath
 from datasets.rules.matching import FormatMatcher, FormatRow, TypeMatcher, TypeRow
 from datasets.rules.refusals import shown
@@ -34,6 +36,7 @@ class Owner:
     content_type_id: int | None = None
     object_id: UUID | None = None
     prefix: str = ""
+    projects: QuerySet[Project] | None = None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def find_owner(*, actor: Any, call: RegisterCall, lock: bool) -> Owner:
 
 def _owner_of_session(session: Session) -> Owner:
     path = SessionPath(session.subject.nickname, session.path_date, session.number)
-    return Owner(lab=session.lab, session_id=session.pk, prefix=str(path))
+    return Owner(lab=session.lab, session_id=session.pk, prefix=str(path), projects=projects_of(session))
 
 
 def _find_session(actor: Any, call: RegisterCall, path: SessionPath, *, lock: bool) -> Session:
@@ -113,9 +116,13 @@ def _find_object(call: RegisterCall, *, lock: bool) -> Owner:
     if lock:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(call.object_id)])
-    lab = thing if isinstance(thing, Lab) else getattr(thing, "lab", None)
     content_type = ContentType.objects.get_for_model(model)
-    return Owner(lab=lab, content_type_id=content_type.pk, object_id=call.object_id)
+    return Owner(
+        lab=lab_of_owner(thing),
+        content_type_id=content_type.pk,
+        object_id=call.object_id,
+        projects=projects_of_owner(thing),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +256,7 @@ def _named(wanted: str, field_name: str, places: Sequence[Place], labs: frozense
 
 def authorise_registration(*, actor: Any, call: RegisterCall, owner: Owner, around: Surroundings) -> None:
     """Raise Forbidden unless the actor may register files of the owner, in the labs and at the place that are named."""
-    act = "register files"
-    if owner.lab is not None:
-        authorise(actor, owner.lab, act=act)
-    else:
-        authorise_anywhere(actor, act=act)
+    authorise_owner(actor, owner.lab, owner.projects, act="register files")
     others = around.lab_ids - ({owner.lab.pk} if owner.lab else set())
     named = around.named
     foreign = named is not None and named.labs and not named.labs & around.lab_ids

@@ -13,11 +13,15 @@ from uuid import UUID
 from django.db import transaction
 
 import datasets
+import sessions
 import subjects
 from datasets.models import DataFormat, DatasetType
-from subjects.models.procedure import ProcedureType
+from sessions.models import CoordinateSystem, ImagingType
+from sessions.services.atlas import load_regions
+from subjects.models import CullMethod, CullReason, ProbeModel, ProcedureType, WaterType
 
 _DATASETS = Path(datasets.__file__).parent / "vocabulary"
+_SESSIONS = Path(sessions.__file__).parent / "vocabulary"
 _SUBJECTS = Path(subjects.__file__).parent / "vocabulary"
 
 
@@ -35,7 +39,15 @@ SHIPPED = (
     Vocabulary("dataset types", DatasetType, _DATASETS / "dataset_types.csv"),
     Vocabulary("data formats", DataFormat, _DATASETS / "data_formats.csv", unique=("name", "file_extension")),
     Vocabulary("procedure types", ProcedureType, _SUBJECTS / "procedure_types.csv"),
+    Vocabulary("water types", WaterType, _SUBJECTS / "water_types.csv"),
+    Vocabulary("cull reasons", CullReason, _SUBJECTS / "cull_reasons.csv"),
+    Vocabulary("cull methods", CullMethod, _SUBJECTS / "cull_methods.csv"),
+    Vocabulary("probe models", ProbeModel, _SUBJECTS / "probe_models.csv"),
+    Vocabulary("coordinate systems", CoordinateSystem, _SESSIONS / "coordinate_systems.csv"),
+    Vocabulary("imaging types", ImagingType, _SESSIONS / "imaging_types.csv"),
 )
+BRAIN_REGIONS = _SESSIONS / "brain_regions.csv"
+"""A tree, with numbers for keys: loaded by its own service."""
 
 
 @dataclass(slots=True)
@@ -59,7 +71,18 @@ class Outcome:
 @transaction.atomic
 def load_vocabularies() -> list[Outcome]:
     """Add what is missing from each shipped vocabulary: at most three queries each, and nothing the second time."""
-    return [_load(vocabulary) for vocabulary in SHIPPED]
+    outcomes = [_load(vocabulary) for vocabulary in SHIPPED]
+    regions = load_regions(BRAIN_REGIONS)
+    outcomes.append(
+        Outcome(
+            "brain regions",
+            read=regions.read,
+            created=regions.created,
+            unchanged=regions.unchanged,
+            kept=regions.kept,
+        )
+    )
+    return outcomes
 
 
 def _load(vocabulary: Vocabulary) -> Outcome:
@@ -91,7 +114,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def _compare(stored: Any, row: dict[str, Any], outcome: Outcome) -> bool:
     """Fill an empty description (True), and note where the stored row differs otherwise."""
-    fill = not stored.description.strip() and bool(row["description"])
+    fill = bool(row.get("description")) and not stored.description.strip()
     if fill:
         stored.description = row["description"]
     different = [name for name, value in row.items() if getattr(stored, name) != value]

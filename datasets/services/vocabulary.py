@@ -1,4 +1,4 @@
-"""Dataset types, formats, revisions and tags: words that all labs share."""
+"""Dataset types, formats, revisions, tags and types of repositories: words that all labs share."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -9,16 +9,16 @@ from django.db.models import ProtectedError
 from alyx.core.changes import locked, store
 from alyx.core.errors import Forbidden, Invalid
 from alyx.labs.models import Lab
-from alyx.labs.permissions import MANAGING_ROLES, authorise, authorise_anywhere
-from datasets.models import DataFormat, Dataset, DatasetType, Revision, Tag
+from alyx.labs.permissions import Right, authorise, authorise_anywhere
+from datasets.models import DataFormat, Dataset, DatasetType, Repository, RepositoryType, Revision, Tag
 from datasets.rules.alf import PathRefused, parse_registration
 
-Word = TypeVar("Word", DatasetType, DataFormat, Revision, Tag)
+Word = TypeVar("Word", DatasetType, DataFormat, Revision, Tag, RepositoryType)
 
 
 @transaction.atomic
 def add_word(*, actor: Any, model: type[Word], values: Mapping[str, Any]) -> Word:
-    """A new type, format, revision or tag. Any member who writes may. Raises Forbidden, Invalid."""
+    """A new word. Any member who writes may. Raises Forbidden, Invalid."""
     authorise_anywhere(actor, act=f"add a {model._meta.verbose_name}")
     columns = _checked(model, values)
     if model is DatasetType:
@@ -41,20 +41,25 @@ def change_word(*, actor: Any, word: Word, changes: Mapping[str, Any]) -> Word:
     authorise_anywhere(actor, act=f"change a {model._meta.verbose_name}")
     if isinstance(word, Tag) and {"protected", "public"} & set(changed):
         for lab in _labs_with(word):
-            authorise(actor, lab, act=f"change what the tag {word.name} allows", roles=MANAGING_ROLES)
+            authorise(actor, lab, act=f"change what the tag {word.name} allows", to=Right.MANAGE)
     if isinstance(word, Revision) and "name" in changed and word.datasets.exists():
         raise Invalid.of("name", "the revision is part of the paths of datasets and keeps its name")
+    former = word.name
     _saved(lambda: store(word, _checked(model, changed)), model)
+    if isinstance(word, RepositoryType):
+        Repository.objects.filter(repository_type=former).update(repository_type=word.name)
     return word
 
 
 @transaction.atomic
-def remove_word(*, actor: Any, word: DatasetType | DataFormat | Revision | Tag) -> None:
+def remove_word(*, actor: Any, word: DatasetType | DataFormat | Revision | Tag | RepositoryType) -> None:
     """Remove a word that nothing uses. Raises Forbidden."""
     model = type(word)
-    authorise_anywhere(actor, act=f"delete a {model._meta.verbose_name}", roles=MANAGING_ROLES)
+    authorise_anywhere(actor, act=f"delete a {model._meta.verbose_name}", to=Right.MANAGE)
     if isinstance(word, Tag) and word.datasets.exists():
         raise Forbidden(f"the tag {word.name} is on datasets; take it off first")
+    if isinstance(word, RepositoryType) and Repository.objects.filter(repository_type=word.name).exists():
+        raise Forbidden(f"the repository type {word.name} is used by repositories")
     try:
         locked(model._default_manager.all(), word.pk).delete()
     except ProtectedError:

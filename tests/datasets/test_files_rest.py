@@ -130,6 +130,7 @@ def test_a_bad_file_is_a_400(world: World, fields: dict[str, Any]) -> None:
     post(world, dataset, 400, **fields)
 
 
+@pytest.mark.usefixtures("open_reading")
 def test_files_of_other_labs_are_not_changed(world: World) -> None:
     dataset = world.register_one()
     copy = world.copy(dataset, world.server)

@@ -1,5 +1,7 @@
 """DELETE /sessions/<id> with what hangs on it."""
 
+import pytest
+
 from alyx.labs.models import Role
 from datasets.models import Dataset
 from datasets.rules.copies import CopyState
@@ -48,6 +50,7 @@ def test_one_protected_dataset_keeps_the_whole_session(world: World) -> None:
     assert Dataset.objects.shown().count() == 2
 
 
+@pytest.mark.usefixtures("open_reading")
 def test_strangers_and_rigs_do_not_delete_what_others_registered(world: World) -> None:
     dataset = world.register_one()
     for rest in (a_world("churchlandlab", "x").rest, world.rest):

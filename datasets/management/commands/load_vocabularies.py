@@ -1,4 +1,4 @@
-"""Load the vocabularies shipped with the code: dataset types, data formats, procedure types."""
+"""Load the vocabularies shipped with the code: dataset types, formats, procedures, probe models, brain regions …"""
 
 from typing import Any
 
