@@ -4,7 +4,9 @@ import uuid
 
 from alyx.core.tasks import enqueue_on_commit, job
 from transfers.services import night
+from transfers.services.cache_publishing import publish_cache_tables
 from transfers.services.looking import look_at_due
+from transfers.services.nudging import nudge
 
 
 @job(name="transfers.tasks.tick")
@@ -26,7 +28,19 @@ def run_jobs(windows: list[str]) -> None:
     night.run_jobs(windows=[uuid.UUID(window) for window in windows])
 
 
+@job(name="transfers.tasks.plan", queue="posix")
+def plan(labs: list[str]) -> None:
+    """Plan what these labs' servers lack, because somebody asked."""
+    nudge(labs=[uuid.UUID(lab) for lab in labs])
+
+
 @job(name="transfers.tasks.look", queue="verify")
 def look() -> None:
     """Look at what somebody asked for, also by day."""
     look_at_due(asked_only=True)
+
+
+@job(name="transfers.tasks.publish", queue="verify")
+def publish() -> None:
+    """Put cache tables of public data that changed into their bucket."""
+    publish_cache_tables()

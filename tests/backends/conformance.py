@@ -146,12 +146,12 @@ class Moving:
         assert rig.trashed() == {}
 
     def test_many_files_and_a_missing_one(self, rig: Rig) -> None:
-        specs = [rig.spec(bytes_of(1000, i), f"lab/d{i % 4}/f{i}.npy", str(i)) for i in range(60)]
+        specs = [rig.spec(bytes_of(1000, i), f"lab/d{i % 4}/f{i}.npy", str(i)) for i in range(rig.many)]
         rig.remove(specs[7].source_path)
         outcomes = rig.carry(rig.job(*specs))
         assert code(outcomes.pop("7")) is ErrorCode.SOURCE_VANISHED
         assert set(outcomes.values()) == {Promoted()}
-        assert [i for i in range(60) if rig.get(f"lab/d{i % 4}/f{i}.npy") != bytes_of(1000, i)] == [7]
+        assert [i for i in range(rig.many) if rig.get(f"lab/d{i % 4}/f{i}.npy") != bytes_of(1000, i)] == [7]
 
     def test_every_step_may_be_repeated(self, rig: Rig) -> None:
         job = rig.job(rig.spec(b"abc"))

@@ -2,16 +2,17 @@
 
 import hashlib
 import random
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from tests.backends.stores import Store
 from transfers.backends.base import Backend, Content, Failure, FileSpec, JobSpec, Promoted, Proved, Unknown
 from transfers.rules.errors import ErrorCode
 
 NIGHT = date(2026, 11, 20)
 NAME = "lab/Subjects/a/2026-11-20/001/alf/spikes.times.npy"
+SOURCE_MARK, DESTINATION_MARK = "11111111-source", "22222222-destination"
 
 
 def bytes_of(size: int, seed: int = 0) -> bytes:
@@ -25,43 +26,57 @@ def content_of(data: bytes) -> Content:
 
 
 @dataclass
-class Rig(ABC):
-    """A source and a destination to play with, and a way round the interface to see and spoil what is stored."""
+class Rig:
+    """A source and a destination to play with."""
 
-    source: Backend
-    destination: Backend
+    stores: dict[str, Store]
+    many: int = 60
+    """How many files make a large job: each costs a handful of requests where there are requests."""
 
-    @abstractmethod
+    @property
+    def source(self) -> Backend:
+        """Where files come from."""
+        return self.stores["source"].backend
+
+    @property
+    def destination(self) -> Backend:
+        """Where they go."""
+        return self.stores["destination"].backend
+
     def put(self, path: str, data: bytes, *, at: str = "source") -> None:
         """Store bytes there by other means."""
+        self.stores[at].put(path, data)
 
-    @abstractmethod
     def get(self, path: str, *, at: str = "destination") -> bytes | None:
         """The stored bytes; None: nothing."""
+        return self.stores[at].get(path)
 
-    @abstractmethod
     def remove(self, path: str, *, at: str = "source") -> None:
         """Delete by other means."""
+        self.stores[at].remove(path)
 
-    @abstractmethod
     def trashed(self) -> dict[str, bytes]:
         """Everything in the destination's trash, by the file's original path followed by what the trash appends."""
+        return self.stores["destination"].trashed()
 
-    @abstractmethod
     def spoil_staged(self, job: JobSpec, key: str) -> None:
         """Change one byte of what is staged."""
+        path = self.stores["destination"].staged_path(job, key)
+        data = self.get(path)
+        assert data is not None
+        self.put(path, bytes([data[0] ^ 1]) + data[1:], at="destination")
 
-    @abstractmethod
     def lose_root(self, *, at: str) -> None:
         """The storage is not reachable any more."""
+        self.stores[at].lose()
 
-    @abstractmethod
     def mount_other(self, *, at: str) -> None:
         """Another storage, marked for somebody else, answers instead."""
+        self.stores[at].replace_by_other()
 
-    @abstractmethod
     def mount_nothing(self, *, at: str) -> None:
         """An empty place without a mark answers instead."""
+        self.stores[at].empty()
 
     def job(self, *specs: FileSpec, fence: int = 1) -> JobSpec:
         """A job of these files."""

@@ -4,76 +4,44 @@ import os
 import shutil
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.backends.conformance import Conformance
-from tests.backends.rig import NAME, NIGHT, Rig, bytes_of, code, content_of
+from tests.backends.rig import DESTINATION_MARK, NAME, SOURCE_MARK, Rig, bytes_of, code, content_of
+from tests.backends.stores import PosixStore
 from transfers.backends.base import Absent, Failure, JobSpec, LeaseLost, Moved, Promoted, Proved, Stat
-from transfers.backends.posix import PosixBackend, calls, content, promoting, sending
+from transfers.backends.posix import calls, content, promoting, sending
 from transfers.backends.posix.tree import Tree
 from transfers.rules.errors import ErrorCode, Side
 
-SOURCE_MARK, DESTINATION_MARK = "11111111-source", "22222222-destination"
 
-
-@dataclass
 class PosixRig(Rig):
     """Two folders standing for two servers."""
-
-    roots: dict[str, Path]
 
     @classmethod
     def below(cls, folder: Path) -> "PosixRig":
         """A rig in an empty folder."""
-        roots = {name: folder / name for name in ("source", "destination")}
-        backends = {name: PosixBackend(root, None) for name, root in roots.items()}
-        for name, mark in (("source", SOURCE_MARK), ("destination", DESTINATION_MARK)):
-            roots[name].mkdir(parents=True)
-            backends[name].establish_canary(mark)
-        return cls(backends["source"], backends["destination"], roots)
+        return cls.of(folder / "source", folder / "destination")
 
-    def put(self, path: str, data: bytes, *, at: str = "source") -> None:
-        file = self.roots[at] / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if file.exists():
-            file.unlink()
-        file.write_bytes(data)
+    @classmethod
+    def of(cls, source: Path, destination: Path) -> "PosixRig":
+        """A rig in two folders that are not there yet."""
+        return cls(
+            {"source": PosixStore(source, SOURCE_MARK), "destination": PosixStore(destination, DESTINATION_MARK)}
+        )
 
-    def get(self, path: str, *, at: str = "destination") -> bytes | None:
-        file = self.roots[at] / path
-        return file.read_bytes() if file.exists() else None
-
-    def remove(self, path: str, *, at: str = "source") -> None:
-        (self.roots[at] / path).unlink()
-
-    def trashed(self) -> dict[str, bytes]:
-        trash = self.roots["destination"] / ".alyx-trash" / NIGHT.isoformat()
-        return {str(f.relative_to(trash)): f.read_bytes() for f in trash.rglob("*") if f.is_file()}
+    @property
+    def roots(self) -> dict[str, Path]:
+        """The folders."""
+        return {name: Path(store.backend.root) for name, store in self.stores.items()}  # type: ignore[attr-defined]
 
     def staged(self, job: JobSpec, key: str) -> Path:
         """Where a staged file lies."""
-        return self.roots["destination"] / ".alyx-staging" / f"{job.handle}.{job.fence}" / key
-
-    def spoil_staged(self, job: JobSpec, key: str) -> None:
-        with self.staged(job, key).open("r+b") as file:
-            first = file.read(1)
-            file.seek(0)
-            file.write(bytes([first[0] ^ 1]))
-
-    def lose_root(self, *, at: str) -> None:
-        self.roots[at].rename(self.roots[at].with_suffix(".lost"))
-
-    def mount_nothing(self, *, at: str) -> None:
-        self.lose_root(at=at)
-        self.roots[at].mkdir()
-
-    def mount_other(self, *, at: str) -> None:
-        self.mount_nothing(at=at)
-        (self.roots[at] / ".alyx-canary").write_text("99999999-other\n")
+        return self.roots["destination"] / self.stores["destination"].staged_path(job, key)
 
 
 @pytest.fixture

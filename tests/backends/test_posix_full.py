@@ -11,7 +11,7 @@ import pytest
 from tests.backends.rig import NAME, bytes_of, code
 from tests.backends.test_posix import PosixRig
 from transfers.backends.base import Failure, Moved, Promoted
-from transfers.backends.posix import PosixBackend, sending
+from transfers.backends.posix import sending
 from transfers.rules.errors import ErrorCode, Side
 
 
@@ -68,12 +68,7 @@ def test_a_read_only_disk_is_the_repositorys_failure(small_disk: Path, tmp_path:
 
 
 def _rig_on(disk: Path, tmp_path: Path) -> PosixRig:
-    source = tmp_path / "source"
-    source.mkdir()
-    backends = PosixBackend(source, None), PosixBackend(disk, None)
-    backends[0].establish_canary("source")
-    backends[1].establish_canary("destination")
-    return PosixRig(*backends, {"source": source, "destination": disk})
+    return PosixRig.of(tmp_path / "source", disk)
 
 
 @pytest.mark.parametrize(

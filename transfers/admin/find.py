@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from alyx.core.admin_shown import page_of
+from alyx.core.reading import readable
 from alyx.labs.models import Lab, Location, Project
 from datasets.models import Dataset, DatasetType, FileRecord, Repository, Tag
 from sessions.models import Session
@@ -81,8 +82,8 @@ def _by_words(text: str) -> Iterator[QuerySet[Any]]:
         yield rows
 
 
-def search(text: str) -> list[Found]:
-    """What this text may mean: by id or hash if it looks like one, else by path, else by name."""
+def search(text: str, *, reader: Any) -> list[Found]:
+    """What this text may mean, of what the reader reads: by id or hash if it looks like one, else by path, else by name."""
     text = text.replace("\x00", "").strip().rstrip("/")[:300]
     if not text:
         return []
@@ -93,7 +94,7 @@ def search(text: str) -> list[Found]:
         looked.append(_files().filter(Q(md5=text.lower()) | Q(sha256=text.lower())))
     elif not looked:
         looked = [*_by_path(text), *_by_words(text)]
-    return [found for rows in looked if (found := _found(rows, text)).rows]
+    return [found for rows in looked if (found := _found(readable(reader, rows), text)).rows]
 
 
 def _found(rows: QuerySet[Any], text: str) -> Found:
@@ -110,7 +111,7 @@ def _label(row: Model) -> str:
 def find(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """`GET /admin/find/?q=`: straight to the page when there is one answer, else the answers by kind."""
     text = request.GET.get("q", "").strip()
-    found = search(text)
+    found = search(text, reader=request.user)
     exact = [row for kind in found for row in kind.rows if str(row).casefold() == text.strip().casefold()]
     everything = [row for kind in found for row in kind.rows]
     if len(everything) == 1 or len(exact) == 1:

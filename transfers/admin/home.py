@@ -4,41 +4,41 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from alyx.core.admin_shown import badge
 from alyx.core.models import FlagState, ReviewFlag
+from alyx.core.reading import readable
 from alyx.core.status import Status
 from datasets.models import Repository, RepositoryState
+from subjects.queries.today import looked_after, needs_of
 from transfers.admin.find import find
+from transfers.admin.groups import grouped
 from transfers.models import TransferItem
 from transfers.rules.lifecycle import ItemState
 
 
-def needs() -> list[dict[str, Any]]:
-    """Counts of what waits for a person, and where to see it."""
-    flags = ReviewFlag.objects.filter(state=FlagState.OPEN).count()
-    stuck = TransferItem.objects.filter(state=ItemState.NEEDS_HUMAN).count()
-    retrying = TransferItem.objects.filter(state=ItemState.RETRY_WAIT).count()
+def needs(user: Any) -> list[dict[str, Any]]:
+    """Counts of what waits for a person, and where to see it; first the animals that this person looks after."""
+    animals = needs_of(looked_after(user))
+    flags = readable(user, ReviewFlag.objects.filter(state=FlagState.OPEN)).count()
+    waiting = TransferItem.objects.filter(state__in=(ItemState.NEEDS_HUMAN, ItemState.RETRY_WAIT))
+    items = readable(user, waiting).aggregate(
+        stuck=Count("pk", filter=Q(state=ItemState.NEEDS_HUMAN)),
+        retrying=Count("pk", filter=Q(state=ItemState.RETRY_WAIT)),
+    )
     healthy = (RepositoryState.ACTIVE, RepositoryState.RETIRING, RepositoryState.RETIRED)
     places = Repository.objects.exclude(state__in=healthy).count()
+    of_items = "/admin/transfers/transferitem/?state__exact="
     listed = [
+        (animals.light, Status.FAILED, "below", "animals below their weight", "/admin/training/"),
+        (animals.waiting, Status.WARNING, "today", "animals to weigh or to water", "/admin/training/"),
+        (animals.checks, Status.WARNING, "due", "checks after surgery", "/admin/subjects/surgery/checks/"),
         (flags, Status.WARNING, "to review", "records a rule doubts", "/admin/core/reviewflag/"),
-        (
-            stuck,
-            Status.FAILED,
-            "stuck",
-            "copies that need a person",
-            "/admin/transfers/transferitem/?state__exact=needs_human",
-        ),
-        (
-            retrying,
-            Status.WARNING,
-            "retrying",
-            "copies the night tries again",
-            "/admin/transfers/transferitem/?state__exact=retry_wait",
-        ),
+        (items["stuck"], Status.FAILED, "stuck", "copies that need a person", f"{of_items}needs_human"),
+        (items["retrying"], Status.WARNING, "retrying", "copies the night tries again", f"{of_items}retry_wait"),
         (places, Status.CRITICAL, "blocked", "repositories the night cannot use", "/admin/datasets/repository/"),
     ]
     return [
@@ -65,7 +65,8 @@ def _ordered(listing: Callable[..., list[dict[str, Any]]]) -> Callable[..., list
 
 def _with_needs(index: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def home(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return index(request, {"needs": needs(), **(extra_context or {})})
+        groups = grouped(admin.site.get_app_list(request))
+        return index(request, {"needs": needs(request.user), "groups": groups, **(extra_context or {})})
 
     return home
 

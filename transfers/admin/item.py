@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from alyx.core.admin_forms import REASON
 from alyx.core.admin_pages import ReadOnlyPage
 from alyx.core.admin_shown import ago, badge, link, megabytes
-from alyx.labs.admin import roles_of
-from alyx.labs.permissions import MANAGING_ROLES
+from alyx.labs.holding import held_by
+from alyx.labs.permissions import Right
 from transfers.models import Event, TransferItem
 from transfers.rules.lifecycle import ItemState
 from transfers.rules.standing import ITEM_STATUS
@@ -43,9 +43,11 @@ class TransferItemPage(ReadOnlyPage):
     readonly_fields = ["dataset_link", "standing", "size", "why", "history"]
 
     def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Data managers and heads act; the service asks for the labs of the destination."""
-        roles = roles_of(request)
-        return roles is None or any(role in MANAGING_ROLES for role in roles.values())
+        """Who manages the data of one of the destination's labs."""
+        held = held_by(request)
+        if obj is None or request.user.is_superuser:
+            return bool(held.somewhere(Right.MANAGE))
+        return any(held.verdict(lab, Right.MANAGE) for lab in obj.destination.labs.all())
 
     def buttons(self, request: HttpRequest, obj: Any) -> Any:
         """What fits its state."""

@@ -14,6 +14,7 @@ what it saw. Rules for all of them:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -54,6 +55,10 @@ class Feature(StrEnum):
     """Stored bytes can be read and hashed here: evidence of level 4."""
     LOCAL_FILES = "local_files"
     """Another backend on this machine may read its files as a source."""
+    ADDRESSES = "addresses"
+    """Its files can be read by others under an address that we make (`address`)."""
+    RANGES = "ranges"
+    """Any backend of ours may read its files as a source, piece by piece (`reader`)."""
 
 
 @dataclass(frozen=True)
@@ -258,6 +263,20 @@ class Remote:
     detail: str = ""
 
 
+class Reader(ABC):
+    """One file, open as the source of a copy. May be read by several threads. Failures are the source's."""
+
+    size_bytes: int
+
+    @abstractmethod
+    def read(self, start: int, length: int) -> bytes:
+        """These bytes; fewer only when the file is shorter by now. Raises BackendFailure."""
+
+    @abstractmethod
+    def unchanged(self) -> bool:
+        """Whether the file is still the one that was opened. Raises BackendFailure."""
+
+
 class Backend(ABC):
     """One repository's storage."""
 
@@ -291,6 +310,15 @@ class Backend(ABC):
     @abstractmethod
     def digest(self, path: str, beat: Beat = unattended) -> Evidence:
         """Read the stored bytes and hash them (MD5 and SHA-256 in one read). Raises BackendFailure, LeaseLost."""
+
+    def reader(self, path: str) -> AbstractContextManager[Reader]:
+        """Open a file as the source of a copy made by another backend. Only with RANGES. Raises BackendFailure."""
+        raise BackendFailure(ErrorCode.UNSUPPORTED, f"not readable piece by piece: {path}", Side.SOURCE)
+
+    def address(self, path: str, seconds: int, method: str) -> str:
+        """An address from which whoever has it may read the file for so long (without end where the place is public) by
+        GET or HEAD. Asks nobody whether it exists. Only with ADDRESSES. Raises BackendFailure."""
+        raise BackendFailure(ErrorCode.UNSUPPORTED, f"no address of its own: {path} ({method}, {seconds} s)")
 
     # --- moving ------------------------------------------------------------------------------------------------
 

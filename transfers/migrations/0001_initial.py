@@ -9,6 +9,9 @@ import uuid
 from django.db import migrations, models
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -17,7 +20,7 @@ class Migration(migrations.Migration):
         ('datasets', '0001_initial'),
     ]
 
-    operations = [
+    operations = [Together([
         migrations.CreateModel(
             name='Attempt',
             fields=[
@@ -269,4 +272,4 @@ class Migration(migrations.Migration):
             model_name='attempt',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF coalesce(current_setting('alyx.allow_truncate', true), '') <> 'on' THEN\n    RAISE EXCEPTION 'TRUNCATE of % is refused: rows are withdrawn, never wiped', TG_TABLE_NAME;\nEND IF;\nRETURN NULL;\n", hash='ea457c9243e013adcc9f374fcbada68a462e4903', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_ff97f', table='transfers_attempt', when='BEFORE')),
         ),
-    ]
+    ])]

@@ -4,6 +4,9 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
+from alyx.core.together import Together
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -11,7 +14,7 @@ class Migration(migrations.Migration):
         ('transfers', '0002_states_recorded_by_fresh_plans'),
     ]
 
-    operations = [
+    operations = [Together([
         migrations.AlterField(
             model_name='transferitem',
             name='destination',
@@ -22,4 +25,4 @@ class Migration(migrations.Migration):
             name='source',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='items_from', to='datasets.filerecord'),
         ),
-    ]
+    ])]

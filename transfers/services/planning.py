@@ -88,7 +88,8 @@ SOURCES = """
       JOIN datasets_repository q ON q.id = s.repository_id
      WHERE s.dataset_id = {dataset} AND s.content_version = {version} AND s.state = ANY (%(serving)s)
        AND q.state = ANY (%(readable)s) AND q.kind = ANY (%(kinds)s) AND q.root <> ''
-       AND s.repository_id <> {destination_id} AND (q.kind, q.root) <> ({kind}, {root})
+       AND q.id <> {destination}.id
+       AND (q.kind, q.root, q.endpoint) <> ({destination}.kind, {destination}.root, {destination}.endpoint)
      ORDER BY s.state = 'verified' DESC, q.role <> 'lab' DESC, q.id
      LIMIT 1"""
 """The best copy to read from: proved before claimed, a server's before a lab's."""
@@ -102,9 +103,7 @@ SELECT gen_random_uuid(), d.id, d.content_version, s.id, c.id, r.id, c.path_key,
   FROM datasets_filerecord c
   JOIN datasets_repository r ON r.id = c.repository_id
   JOIN datasets_dataset d ON d.id = c.dataset_id
-  CROSS JOIN LATERAL ({
-    SOURCES.format(dataset="d.id", version="d.content_version", destination_id="r.id", kind="r.kind", root="r.root")
-}) s
+  CROSS JOIN LATERAL ({SOURCES.format(dataset="d.id", version="d.content_version", destination="r")}) s
  WHERE r.role = ANY (%(servers)s) AND r.state = 'active' AND r.kind = ANY (%(kinds)s) AND r.root <> ''
    AND c.state = ANY (%(fillable)s)
    AND d.withdrawn_at IS NULL AND d.hash_state <> 'disputed'

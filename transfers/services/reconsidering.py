@@ -55,11 +55,7 @@ WITH asking AS MATERIALIZED (
     SELECT i.id, b.id AS source_id, i.state
       FROM asking JOIN transfers_transferitem i ON i.id = asking.id
       JOIN datasets_repository r ON r.id = i.destination_id
-      CROSS JOIN LATERAL ({
-    SOURCES.format(
-        dataset="i.dataset_id", version="i.content_version", destination_id="r.id", kind="r.kind", root="r.root"
-    )
-}) b
+      CROSS JOIN LATERAL ({SOURCES.format(dataset="i.dataset_id", version="i.content_version", destination="r")}) b
      ORDER BY i.id FOR UPDATE OF i SKIP LOCKED
 )
 UPDATE transfers_transferitem i

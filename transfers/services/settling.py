@@ -42,11 +42,7 @@ UPDATE transfers_transferitem i SET last_error_code = w.code, last_error = w.sen
 _OTHER_SOURCE = f"""
 SELECT i.id FROM transfers_transferitem i
   JOIN datasets_repository r ON r.id = i.destination_id
-  CROSS JOIN LATERAL ({
-    SOURCES.format(
-        dataset="i.dataset_id", version="i.content_version", destination_id="r.id", kind="r.kind", root="r.root"
-    )
-}) b
+  CROSS JOIN LATERAL ({SOURCES.format(dataset="i.dataset_id", version="i.content_version", destination="r")}) b
  WHERE i.id = ANY (%(items)s::uuid[]) AND b.id <> i.source_id
 """  # noqa: S608  (put together from constants)
 

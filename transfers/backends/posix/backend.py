@@ -4,7 +4,7 @@ import os
 import stat
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -25,6 +25,7 @@ from transfers.backends.base import (
     Moved,
     Promoted,
     Proved,
+    Reader,
     Remote,
     RemoteState,
     Stat,
@@ -32,11 +33,13 @@ from transfers.backends.base import (
     Unknown,
     unattended,
 )
+from transfers.backends.paths import CANARY, TRASH, Parts, split
 from transfers.backends.posix import listing, promoting, sending, staging
 from transfers.backends.posix.calls import code_of, failure_of, link
-from transfers.backends.posix.sending import Source, as_failure
+from transfers.backends.posix.distant import Distant
+from transfers.backends.posix.sending import Origin, Source, as_failure
 from transfers.backends.posix.staging import Staging
-from transfers.backends.posix.tree import CANARY, TRASH, Parts, Tree, split
+from transfers.backends.posix.tree import Tree
 from transfers.rules.errors import ErrorCode, Side
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4096
@@ -47,7 +50,7 @@ _ROOM_IN_NAMES = 24
 class PosixBackend(Backend):
     """The folder `root`, which has to bear the mark `canary` (None: not marked yet, and therefore not healthy)."""
 
-    features: ClassVar[frozenset[Feature]] = frozenset({Feature.READ_BACK, Feature.LOCAL_FILES})
+    features: ClassVar[frozenset[Feature]] = frozenset({Feature.READ_BACK, Feature.LOCAL_FILES, Feature.RANGES})
 
     def __init__(self, root: str | os.PathLike[str], canary: str | None) -> None:
         self.root, self.canary = str(Path(root).absolute()), canary
@@ -137,6 +140,9 @@ class PosixBackend(Backend):
                 raise BackendFailure(ErrorCode.SOURCE_VANISHED, path)
             return evidence
 
+    def reader(self, path: str) -> AbstractContextManager[Reader]:
+        return Source(self.root, self.canary).reader(path)
+
     # --- moving ------------------------------------------------------------------------------------------------
 
     def prepare(self) -> str:
@@ -146,7 +152,7 @@ class PosixBackend(Backend):
         outcomes: Mapping[str, Moved | Failure]
         try:
             with self._staging(job) as place:
-                outcomes = sending.stage(_source(source), place, job, beat)
+                outcomes = _origin(source).stage(place, job, beat)
         except (BackendFailure, OSError) as error:
             outcomes = _all(job, error)
         return Remote(job.handle, RemoteState.SUCCEEDED, outcomes)
@@ -154,7 +160,7 @@ class PosixBackend(Backend):
     def prove(self, source: Backend, job: JobSpec, beat: Beat = unattended) -> dict[str, Proved | Failure]:
         try:
             with self._staging(job) as place:
-                return sending.prove(_source(source), place, job, beat)
+                return sending.prove(_origin(source), place, job, beat)
         except (BackendFailure, OSError) as error:
             return {**_all(job, error)}
 
@@ -209,10 +215,12 @@ class PosixBackend(Backend):
             raise failure_of(error, Side.DESTINATION) from error
 
 
-def _source(source: Backend) -> Source:
-    if not isinstance(source, PosixBackend):
-        raise BackendFailure(ErrorCode.UNSUPPORTED, "the source is not on this machine", Side.BETWEEN)
-    return Source(source.root, source.canary)
+def _origin(source: Backend) -> Origin:
+    if isinstance(source, PosixBackend):
+        return Source(source.root, source.canary)
+    if Feature.RANGES in source.features:
+        return Distant(source)
+    raise BackendFailure(ErrorCode.UNSUPPORTED, "the source cannot be read from this machine", Side.BETWEEN)
 
 
 def _all(job: JobSpec, error: BackendFailure | OSError) -> dict[str, Failure]:

@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from alyx.core.failpoints import declare, failpoint
-from transfers.backends.base import Beat, Evidence, Failure, FileSpec, LeaseLost, unattended
+from transfers.backends.base import Beat, Evidence, Failure, FileSpec, unattended
+from transfers.backends.judging import check
 from transfers.backends.posix.calls import drop_cache, finish_writing, read_ahead, start_writing
 
 SLICE = 64 << 20
@@ -52,12 +53,6 @@ def ahead(
         for _, opened in waiting:
             if isinstance(opened, Opened):
                 os.close(opened.fd)
-
-
-def check(beat: Beat) -> None:
-    """Go on only while the lease is ours. Raises LeaseLost."""
-    if not beat():
-        raise LeaseLost
 
 
 def seal_of(seen: os.stat_result) -> str:

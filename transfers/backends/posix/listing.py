@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from transfers.backends.base import BackendFailure, Entry, Listing, Unknown
+from transfers.backends.paths import OURS, Parts
 from transfers.backends.posix.calls import code_of
-from transfers.backends.posix.tree import OURS, Parts, Tree, names_in
+from transfers.backends.posix.tree import Tree, names_in
 from transfers.rules.errors import ErrorCode
 
 

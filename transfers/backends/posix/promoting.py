@@ -15,7 +15,6 @@ from alyx.core.failpoints import declare, failpoint
 from transfers.backends.base import (
     BackendFailure,
     Beat,
-    Content,
     Evidence,
     Failure,
     FileSpec,
@@ -25,11 +24,13 @@ from transfers.backends.base import (
     Proved,
     Trashed,
 )
+from transfers.backends.judging import accounted, check, same_bytes
+from transfers.backends.paths import STAGING, TRASH, Parts, split
 from transfers.backends.posix.calls import exchange, link, rename_to_free_name, sync_file_system
-from transfers.backends.posix.content import check, seal_of
+from transfers.backends.posix.content import seal_of
 from transfers.backends.posix.sending import as_failure, read
 from transfers.backends.posix.staging import Staging
-from transfers.backends.posix.tree import STAGING, TRASH, Parts, Tree, split
+from transfers.backends.posix.tree import Tree
 from transfers.rules.errors import ErrorCode, Side
 
 BEFORE_RENAME = declare("posix.before_rename")
@@ -89,7 +90,7 @@ class Promotion:
         old = read(self.tree, parts, self.beat)
         if old is None:
             return None
-        if _same(old, proved):
+        if same_bytes(old, proved):
             self.staging.drop(spec.key)
             self.touched.add(parts[:-1])
             return Promoted()
@@ -111,7 +112,7 @@ class Promotion:
 
     def _second_name(self, spec: FileSpec, parts: Parts, old: Evidence) -> Trashed | None:
         """The bytes at the final name under a name in the trash as well; None where the file system has no links."""
-        accounted, stem = _label(spec.replaces, old)
+        known, stem = accounted(spec.replaces, old)
         folder, target = self._trash_folder(parts)
         for name in _names(parts[-1], stem):
             try:
@@ -121,7 +122,7 @@ class Promotion:
                     continue
                 linked = True
             self.touched.add(folder)
-            return Trashed(f"{target}/{name}", accounted, old) if linked else None
+            return Trashed(f"{target}/{name}", known, old) if linked else None
         raise _trash_is_full(parts)
 
     def _replace_by_rename(self, spec: FileSpec, parts: Parts, old: Evidence, linked: Trashed | None) -> Trashed:
@@ -130,10 +131,10 @@ class Promotion:
         if linked is not None:
             os.rename(self.staging.path(spec.key), parts[-1], src_dir_fd=self.staging.fd, dst_dir_fd=folder)
             return linked
-        accounted, stem = _label(spec.replaces, old)
+        known, stem = accounted(spec.replaces, old)
         where = to_trash(self.tree, parts, stem, self.on, self.touched)
         rename_to_free_name(self.staging.fd, self.staging.path(spec.key), folder, parts[-1])
-        return Trashed(where, accounted, old)
+        return Trashed(where, known, old)
 
     def _given_before(
         self, spec: FileSpec, parts: Parts, proved: Evidence, staged: os.stat_result | None
@@ -153,7 +154,7 @@ class Promotion:
         old = self._staged_evidence(spec.key)
         if old is None:
             return None
-        if _same(old, proved):
+        if same_bytes(old, proved):
             self.staging.drop(spec.key)
             return Promoted()
         return Promoted(self._bury(spec, parts, old))
@@ -166,18 +167,18 @@ class Promotion:
             return None
         if seal_of(staged) != old.seal:  # somebody exchanged the final name between our look and our swap
             old = self._staged_evidence(spec.key) or old
-        accounted, stem = _label(spec.replaces, old)
+        known, stem = accounted(spec.replaces, old)
         folder, target = self._trash_folder(parts)
         self.touched.add(folder)
         for name in _names(parts[-1], stem):
             if self._number(folder, name) == staged.st_ino:
                 self.staging.drop(spec.key)
-                return Trashed(f"{target}/{name}", accounted, old)
+                return Trashed(f"{target}/{name}", known, old)
             try:
                 rename_to_free_name(self.staging.fd, self.staging.path(spec.key), self.tree.folder(folder), name)
             except FileExistsError:
                 continue
-            return Trashed(f"{target}/{name}", accounted, old)
+            return Trashed(f"{target}/{name}", known, old)
         raise _trash_is_full(parts)
 
     def _staged_evidence(self, key: str) -> Evidence | None:
@@ -242,12 +243,6 @@ def sync_folders(tree: Tree, folders: set[Parts]) -> None:
         os.fsync(tree.folder(folder))
 
 
-def _label(replaces: tuple[int, Content] | None, old: Evidence) -> tuple[bool, str]:
-    """Whether the old bytes are the ones the registry expected there, and how they are called in the trash."""
-    accounted = replaces is not None and replaces[1].matches(old)
-    return accounted, f"v{replaces[0]}" if replaces is not None and accounted else "unaccounted"
-
-
 def _names(name: str, stem: str) -> Iterator[str]:
     yield f"{name}.{stem}"
     yield from (f"{name}.{stem}.{count}" for count in range(1, 1000))
@@ -255,7 +250,3 @@ def _names(name: str, stem: str) -> Iterator[str]:
 
 def _trash_is_full(parts: Parts) -> BackendFailure:
     return BackendFailure(ErrorCode.NAME_TAKEN, f"a thousand versions of {'/'.join(parts)} in one day's trash")
-
-
-def _same(one: Evidence, other: Evidence) -> bool:
-    return (one.size_bytes, one.md5, one.sha256) == (other.size_bytes, other.md5, other.sha256)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from alyx.core.failpoints import declare, failpoint
 from transfers.backends.base import (
     BackendFailure,
     Beat,
-    Content,
     Evidence,
     Failure,
     FileSpec,
@@ -24,12 +24,15 @@ from transfers.backends.base import (
     LeaseLost,
     Moved,
     Proved,
+    Reader,
 )
+from transfers.backends.judging import check, concerns_all, explain, size_failure
+from transfers.backends.paths import Parts, split
 from transfers.backends.posix.calls import code_of, drop_cache, failure_of, sync_file_system
-from transfers.backends.posix.content import Opened, ahead, check, copy, hash_file
+from transfers.backends.posix.content import Opened, ahead, copy, hash_file, seal_of
 from transfers.backends.posix.staging import Staging
-from transfers.backends.posix.tree import Parts, Tree, split
-from transfers.rules.errors import ErrorCode, Side, policy
+from transfers.backends.posix.tree import Tree
+from transfers.rules.errors import ErrorCode, Side
 
 AFTER_SYNC = declare("posix.after_sync")
 AFTER_DIGEST = declare("posix.after_digest")
@@ -37,6 +40,16 @@ AFTER_DIGEST = declare("posix.after_digest")
 _FEW = 8
 """Up to so many files are synced one by one; more by one sync of the file system."""
 _BEAT_SECONDS = 1.0
+
+
+class Origin(Protocol):
+    """Where the files of a job come from."""
+
+    def stage(self, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Moved | Failure]:
+        """Bring them into the staging place, durably. Raises LeaseLost, BackendFailure."""
+
+    def read(self, path: str, beat: Beat) -> Evidence | Failure:
+        """Read one whole, to explain a difference. Raises LeaseLost."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,41 @@ class Source:
             tree.check_canary(self.canary)
             yield tree
 
+    def stage(self, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Moved | Failure]:
+        """Copy the job's files into the staging place and sync them. After an error of a whole repository the remaining
+        files share its outcome. Raises BackendFailure when the source is not there at all."""
+        outcomes: dict[str, Moved | Failure] = {}
+        with self.tree() as tree, closing(ahead(job.files, partial(_open_source, self, tree))) as opened:
+            for spec, file in opened:
+                check(beat)
+                outcome = _bring(staging, spec, file, beat)
+                outcomes[spec.key] = outcome
+                if isinstance(outcome, Failure) and concerns_all(outcome.code):
+                    outcomes |= {rest.key: outcome for rest in job.files if rest.key not in outcomes}
+                    break
+        return sync_moved(staging, outcomes, beat)
+
+    def read(self, path: str, beat: Beat) -> Evidence | Failure:
+        """The whole file read and hashed where it lies. Raises LeaseLost."""
+        try:
+            with self.tree() as tree:
+                seen = read(tree, split(path, Side.SOURCE), beat)
+                return seen if seen is not None else self.why_absent(tree)
+        except (BackendFailure, OSError) as error:
+            return as_failure(error, Side.SOURCE)
+
+    @contextmanager
+    def reader(self, path: str) -> Iterator[Reader]:
+        """One file, open for another backend. Raises BackendFailure."""
+        with self.tree() as tree:
+            file = _open_named(self, tree, path)
+            if isinstance(file, Failure):
+                raise BackendFailure(file.code, file.detail, file.side)
+            try:
+                yield _LocalReader(file)
+            finally:
+                os.close(file.fd)
+
     def why_absent(self, tree: Tree) -> Failure:
         """What a missing name means. Vanished is said only while the root bears its mark."""
         try:
@@ -60,6 +108,25 @@ class Source:
         except BackendFailure as problem:
             return as_failure(problem, Side.SOURCE)
         return Failure(ErrorCode.SOURCE_VANISHED, side=Side.SOURCE)
+
+
+class _LocalReader(Reader):
+    """An open file."""
+
+    def __init__(self, file: Opened) -> None:
+        self.file, self.size_bytes = file, file.seen.st_size
+
+    def read(self, start: int, length: int) -> bytes:
+        found = bytearray()
+        try:
+            while len(found) < length and (more := os.pread(self.file.fd, length - len(found), start + len(found))):
+                found += more
+        except OSError as error:
+            raise failure_of(error, Side.SOURCE) from error
+        return bytes(found)
+
+    def unchanged(self) -> bool:
+        return seal_of(os.fstat(self.file.fd)) == seal_of(self.file.seen)
 
 
 def as_failure(error: BackendFailure | OSError, side: Side) -> Failure:
@@ -70,37 +137,29 @@ def as_failure(error: BackendFailure | OSError, side: Side) -> Failure:
     return Failure(failure.code, failure.detail, failure.side)
 
 
-def stage(source: Source, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Moved | Failure]:
-    """Copy the job's files into the staging place and sync them. After an error of a whole repository the remaining
-    files share its outcome. Raises BackendFailure when the source is not there at all."""
-    outcomes: dict[str, Moved | Failure] = {}
-    with source.tree() as tree, closing(ahead(job.files, partial(_open_source, source, tree))) as opened:
-        for spec, file in opened:
-            check(beat)
-            outcome = _bring(staging, spec, file, beat)
-            outcomes[spec.key] = outcome
-            if isinstance(outcome, Failure) and concerns_all(outcome.code):
-                outcomes |= {rest.key: outcome for rest in job.files if rest.key not in outcomes}
-                break
+def sync_moved(staging: Staging, outcomes: dict[str, Moved | Failure], beat: Beat) -> dict[str, Moved | Failure]:
+    """The outcomes, once the files said to be moved are on the medium. Raises LeaseLost."""
     moved = [key for key, outcome in outcomes.items() if isinstance(outcome, Moved)]
     check(beat)
     try:
         _sync(staging, moved, beat)
     except OSError as error:
-        outcomes |= dict.fromkeys(moved, as_failure(error, Side.DESTINATION))
+        outcomes = {**outcomes, **dict.fromkeys(moved, as_failure(error, Side.DESTINATION))}
     failpoint(AFTER_SYNC)
     return outcomes
-
-
-def concerns_all(code: ErrorCode) -> bool:
-    """Whether the next file of the same job would meet the same."""
-    return policy(code).blocks_repository or code is ErrorCode.UNREACHABLE
 
 
 def _open_source(source: Source, tree: Tree, spec: FileSpec) -> Opened | Failure:
     try:
         split(spec.final_path)
-        return Opened(*tree.open(split(spec.source_path, Side.SOURCE)))
+    except BackendFailure as error:
+        return as_failure(error, error.side)
+    return _open_named(source, tree, spec.source_path)
+
+
+def _open_named(source: Source, tree: Tree, path: str) -> Opened | Failure:
+    try:
+        return Opened(*tree.open(split(path, Side.SOURCE)))
     except FileNotFoundError:
         return source.why_absent(tree)
     except (BackendFailure, OSError) as error:
@@ -111,24 +170,16 @@ def _bring(staging: Staging, spec: FileSpec, file: Opened | Failure | None, beat
     if not isinstance(file, Opened):
         return file or Failure(ErrorCode.UNKNOWN)
     try:
-        return _size_failure(spec.content, file.seen) or _fill(staging, spec.key, file, beat)
+        return size_failure(spec.content, file.seen.st_size) or _fill(staging, spec.key, file, beat)
     except BackendFailure as error:
         return as_failure(error, error.side)
     finally:
         os.close(file.fd)
 
 
-def _size_failure(content: Content, seen: os.stat_result) -> Failure | None:
-    if content.size_bytes is None or content.size_bytes == seen.st_size:
-        return None
-    code = ErrorCode.SOURCE_TRUNCATED if seen.st_size < content.size_bytes else ErrorCode.SOURCE_CHANGED
-    detail = f"{seen.st_size} bytes, {content.size_bytes} registered"
-    return Failure(code, detail, Side.SOURCE)
-
-
 def _fill(staging: Staging, key: str, source: Opened, beat: Beat) -> Moved | Failure:
     before, size = source.seen, source.seen.st_size
-    target, start = _open_staged(staging, key, size)
+    target, start = open_staged(staging, key, size)
     try:
         end = copy(source.fd, target, start, size, beat)
         after = os.fstat(source.fd)
@@ -145,7 +196,7 @@ def _fill(staging: Staging, key: str, source: Opened, beat: Beat) -> Moved | Fai
     return Moved(size)
 
 
-def _open_staged(staging: Staging, key: str, size: int) -> tuple[int, int]:
+def open_staged(staging: Staging, key: str, size: int) -> tuple[int, int]:
     """The staged file, locked, and where to go on. Failing here is the destination's."""
     try:
         target = staging.open_again(key)
@@ -202,7 +253,7 @@ def _while_beating(fd: int, sync: Callable[[int], None], beat: Beat) -> None:
         raise failed[0]
 
 
-def prove(source: Source, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Proved | Failure]:
+def prove(source: Origin, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Proved | Failure]:
     """Read every staged file of the job back and compare."""
     outcomes: dict[str, Proved | Failure] = {}
     with closing(ahead(job.files, partial(_open_staged_again, staging))) as opened:
@@ -231,7 +282,7 @@ def _open_staged_again(staging: Staging, spec: FileSpec) -> Opened | Failure | N
 
 
 def _prove_one(
-    source: Source, staging: Staging, spec: FileSpec, file: Opened | Failure | None, beat: Beat
+    source: Origin, staging: Staging, spec: FileSpec, file: Opened | Failure | None, beat: Beat
 ) -> Proved | Failure:
     if isinstance(file, Failure):
         return file
@@ -244,24 +295,8 @@ def _prove_one(
             return Proved(final, at_final=True)
     if staged is None:
         return Failure(ErrorCode.STAGED_LOST)
-    try:
-        with source.tree() as tree:
-            seen = read(tree, split(spec.source_path, Side.SOURCE), beat)
-            return _explain(spec.content, staged, seen) if seen is not None else source.why_absent(tree)
-    except (BackendFailure, OSError) as error:
-        return as_failure(error, Side.SOURCE)
-
-
-def _explain(wanted: Content, staged: Evidence, source: Evidence) -> Proved | Failure:
-    """The copy is not what was registered, or nothing was: the source decides what that means."""
-    same = (source.size_bytes, source.sha256) == (staged.size_bytes, staged.sha256)
-    if not wanted.attested and same:
-        return Proved(staged, observed=True)
-    if wanted.attested and same:
-        return Failure(ErrorCode.SOURCE_CHANGED, f"source and copy have sha256 {source.sha256}", Side.SOURCE)
-    if wanted.matches(source):
-        return Failure(ErrorCode.DIGEST_MISMATCH, f"the copy has sha256 {staged.sha256}", Side.BETWEEN)
-    return Failure(ErrorCode.SOURCE_UNSTABLE, "source and copy differ, and neither is what was registered", Side.SOURCE)
+    seen = source.read(spec.source_path, beat)
+    return seen if isinstance(seen, Failure) else explain(spec.content, staged, seen)
 
 
 def read(tree: Tree, parts: Parts, beat: Beat) -> Evidence | None:

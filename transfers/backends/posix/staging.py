@@ -16,7 +16,8 @@ from datetime import datetime
 from typing import Self
 
 from transfers.backends.base import BackendFailure, JobSpec, LeaseLost
-from transfers.backends.posix.tree import STAGING, Tree, names_in
+from transfers.backends.paths import STAGING
+from transfers.backends.posix.tree import Tree, names_in
 from transfers.rules.errors import ErrorCode
 
 _HANDLE = re.compile(r"[A-Za-z0-9_-]{1,80}")

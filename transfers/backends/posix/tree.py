@@ -11,37 +11,15 @@ from types import TracebackType
 from typing import Self
 
 from transfers.backends.base import BackendFailure
+from transfers.backends.paths import CANARY, DEEPEST, OURS, Parts
 from transfers.backends.posix.calls import failure_of
 from transfers.rules.errors import ErrorCode, Side
 
-CANARY = ".alyx-canary"
-STAGING = ".alyx-staging"
-TRASH = ".alyx-trash"
-OURS = ".alyx-"
-
-Parts = tuple[str, ...]
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_LINKS_AT_MOST, _DEEPEST = 8, 24
+_LINKS_AT_MOST = 8
 _FOLDERS_OPEN = 256
 """More than one resolution can touch: a folder just asked for is not closed by asking for another one."""
-
-
-def split(path: str, side: Side = Side.DESTINATION) -> Parts:
-    """The components of a relative POSIX path. Raises PATH_REFUSED for anything that is not plainly one."""
-    parts = tuple(path.split("/"))
-    refused = "\0" in path or any(part in {"", ".", ".."} for part in parts) or parts[0].startswith(OURS)
-    if not refused:
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            refused = True
-    if refused:
-        raise BackendFailure(ErrorCode.PATH_REFUSED, repr(path), side)
-    if len(parts) > _DEEPEST:
-        raise BackendFailure(ErrorCode.NAME_TOO_LONG, f"more than {_DEEPEST} folders: {path!r}", side)
-    return parts
 
 
 def names_in(folder: int) -> list[str]:
@@ -174,7 +152,7 @@ class Tree:
                 elif target.startswith("/"):
                     target, done = self._relative(target), []
             links += target is not None
-            if links > _LINKS_AT_MOST or len(done) > _DEEPEST:
+            if links > _LINKS_AT_MOST or len(done) > DEEPEST:
                 raise self._refusal(parts)
             todo.extend(reversed(target.split("/")) if target else ())
         if not done or done[0].startswith(OURS):

@@ -22,6 +22,7 @@ from datasets.rules.copies import CopyState
 from datasets.services.repositories import change_repository, create_repository
 from subjects.models import Subject
 from subjects.services.subject import create_subject
+from transfers.management.demo_animals import make_animals
 from transfers.services.places import establish_canary
 
 LAB = "demolab"
@@ -94,6 +95,7 @@ def make_lab(*, folder: Path, data_url: str) -> dict[str, Any]:
         Project.objects.filter(name=PROJECT).first() or create_project(actor=actor, values={"name": PROJECT})
         for nickname in SUBJECTS:
             _subject(actor, lab, nickname, rig.username)
+        make_animals(actor, lab)
         for name in LOCATIONS:
             Location.objects.get_or_create(name=name, defaults={"lab": lab})
         mine = _repository(actor, lab, LAB_REPOSITORY, role=RepositoryRole.LAB, root=folders[LAB_REPOSITORY])
