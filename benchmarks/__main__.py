@@ -3,7 +3,14 @@
 import subprocess
 import sys
 
-RUNS = ("benchmarks.copy_with_proof", "benchmarks.planner", "benchmarks.registration", "benchmarks.lists")
+RUNS = (
+    "benchmarks.copy_with_proof",
+    "benchmarks.planner",
+    "benchmarks.calls",
+    "benchmarks.animals",
+    "benchmarks.import_dump",
+    "benchmarks.cache_tables",
+)
 
 
 def main() -> int:

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from benchmarks import world
+
 
 @contextmanager
 def scratch_database() -> Iterator[None]:
@@ -66,18 +68,9 @@ BOUND_SECONDS = 2.0
 SETTLING_SECONDS = 10.0
 """So that the server has written out what was filled in before the clock starts."""
 _FILL = """
-INSERT INTO labs_lab (id, name, institution, address, timezone, reference_weight_pct, zscore_weight_pct)
-SELECT gen_random_uuid(), 'lab' || n, '', '', 'UTC', 0, 0 FROM generate_series(1, 13) n;
-INSERT INTO datasets_repository (id, name, kind, role, root, timezone, uuid_in_names, case_sensitive, failure_domain, state,
-    state_reason, window_start, window_end, globus_path, hostname, repository_type)
-SELECT gen_random_uuid(), kind.prefix || l.name, 'posix', kind.role, '/bench/' || kind.prefix || l.name, 'UTC',
-       kind.role = 'central', true, '', 'active', '', '02:00', '08:00', '', '', ''
-  FROM labs_lab l, (VALUES ('server_', 'lab'), ('central_', 'central')) AS kind (prefix, role)
- WHERE kind.role = 'lab' OR l.name <> 'lab13';
-INSERT INTO datasets_repository_labs (repository_id, lab_id)
-SELECT r.id, l.id FROM datasets_repository r JOIN labs_lab l ON r.name IN ('server_' || l.name, 'central_' || l.name);
-INSERT INTO subjects_subject (id, nickname, lab_id, sex, protocol_number, description)
-SELECT gen_random_uuid(), 'S' || l.name, l.id, 'U', '', '' FROM labs_lab l;
+INSERT INTO subjects_subject (id, nickname, lab_id, sex, protocol_number, description,
+  name, ear_mark, cage_name, adverse_effects, export_id, to_be_genotyped, to_be_culled)
+SELECT gen_random_uuid(), 'S' || l.name, l.id, 'U', '', '', '', '', '', '', '', false, false FROM labs_lab l;
 CREATE TEMP TABLE s AS SELECT n, gen_random_uuid() AS id FROM generate_series(0, %(sessions)s) n;
 INSERT INTO lab_sessions_session (id, subject_id, lab_id, path_date, number, zone, started_wall, started_at, type,
     task_protocol, narrative, qc)
@@ -112,6 +105,8 @@ def fill(datasets: int, to_move: int) -> None:
     """Make the registry. Its guards are off meanwhile: the rows are made as they would have become."""
     from django.db import connection
 
+    for number in range(1, 14):
+        world.lab(f"lab{number}", "UTC", {"server": "lab"} if number == 13 else {"server": "lab", "central": "central"})
     with connection.cursor() as cursor:
         for table in _TABLES:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")

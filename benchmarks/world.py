@@ -1,11 +1,21 @@
-"""A registry to measure on: labs, sessions and registered datasets, made by the services."""
+"""Registries to measure on.
 
+`python -m benchmarks.world --datasets 40000` fills the empty database of DATABASE_URL, for `benchmarks.load`, and makes the user
+`bench`, a superuser, with the password in BENCH_PASSWORD.
+"""
+
+import argparse
 import hashlib
+import io
+import os
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
+
+ZONES = ("Europe/London", "Europe/Lisbon", "America/New_York", "America/Los_Angeles", "UTC")
+PLACES = {"local": "lab", "flatiron": "central", "aws": "mirror"}
 
 
 class Cost(NamedTuple):
@@ -21,72 +31,98 @@ def md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def prepare() -> Any:
-    """Migrate the scratch database, make one lab with a rig; returns a logged-in test client."""
+def start() -> None:
+    """Django on the database of DATABASE_URL, with schema and vocabularies, without throttles."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "alyx.settings"
+    os.environ["ALYX_THROTTLE"] = "off"
     import django
 
     django.setup()
     from django.conf import settings
     from django.core.management import call_command
+
+    settings.ALLOWED_HOSTS = ["testserver", "localhost"]
+    settings.LOGGING_CONFIG = None
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # nothing is collected here
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    call_command("migrate", verbosity=0)
+    call_command("load_vocabularies", stdout=io.StringIO())
+
+
+def prepare() -> Any:
+    """Start, make one lab with a rig; returns a test client that is logged in as it."""
+    start()
     from django.test import Client
 
-    settings.ALLOWED_HOSTS = ["testserver"]
-    settings.REST_FRAMEWORK["DEFAULT_THROTTLE_CLASSES"] = []
-    settings.LOGGING_CONFIG = None
-    call_command("migrate", verbosity=0)
     from alyx.labs.models import Lab, Membership, User
     from alyx.labs.tokens import issue_token
-    from datasets.models import DataFormat, DatasetType, Repository
 
-    lab = Lab.objects.create(name="benchlab")
     rig = User.objects.create_user("rig")
-    Membership.objects.create(user=rig, lab=lab, role="rig")
-    for name, role in (("benchlab_server", "lab"), ("flatiron_benchlab", "central")):
-        url = "http://testserver/data/benchlab/Subjects/" if role == "central" else None
-        place = Repository.objects.create(name=name, role=role, uuid_in_names=role == "central", data_url=url)
-        place.labs.add(lab)
-    for number in range(113):  # as many as the vocabulary has
-        DatasetType.objects.create(name=f"kind{number}.attr", filename_pattern=f"*kind{number}.attr*")
-    DataFormat.objects.create(name="npy", file_extension=".npy")
+    Membership.objects.create(user=rig, lab=Lab.objects.create(name="benchlab"), role="rig")
     return Client(headers={"Authorization": f"Token {issue_token(actor=rig, user=rig).key}"})
 
 
-def sessions(count: int, subject: str = "M1") -> list[str]:
-    """Paths of new sessions of one animal, a day apart."""
+def lab(name: str, zone: str, places: dict[str, str]) -> None:
+    """A lab with its repositories: role by the beginning of the name."""
     from alyx.labs.models import Lab
-    from sessions.models import Session
-    from subjects.models import Subject
+    from datasets.models import Repository
 
-    lab = Lab.objects.get(name="benchlab")
-    animal, _ = Subject.objects.get_or_create(nickname=subject, lab=lab)
-    start = datetime(2020, 1, 1, 10)
-    days = [start + timedelta(days=number) for number in range(count)]
-    made = [
-        Session(
-            subject=animal, lab=lab, path_date=day.date(), number=1, zone="UTC", started_wall=day, started_at=f"{day}Z"
-        )
-        for day in days
-    ]
-    Session.objects.bulk_create(made, batch_size=1000)
-    return [f"{subject}/{day.date()}/001" for day in days]
+    made = Lab.objects.create(name=name, timezone=zone, reference_weight_pct=0.425, zscore_weight_pct=0.425)
+    for prefix, role in places.items():
+        url = f"http://localhost/data/{prefix}/{name}/Subjects/"
+        full, root, own = f"{prefix}_{name}", f"/bench/{prefix}/{name}", role == "lab"
+        Repository.objects.create(name=full, role=role, root=root, data_url=url, uuid_in_names=not own).labs.add(made)
 
 
-def body(path: str, count: int, content: str = "first") -> dict[str, Any]:
-    """What RegistrationClient sends for `count` files."""
-    names = [f"alf/probe{number // 113:02d}/kind{number % 113}.attr.npy" for number in range(count)]
+def fill(datasets: int) -> None:
+    """Five labs with animals, sessions, files and their copies: `world.sql`. Triggers are off, statistics are made at the end."""
+    from django.db import connection, transaction
+
+    if datasets % 200:
+        raise ValueError("datasets come in two hundreds: ten sessions")
+    for number, zone in enumerate(ZONES, start=1):
+        lab(f"lab{number}", zone, PLACES)
+    sessions = datasets // 20
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        statements = Path(__file__).with_name("world.sql").read_text()
+        cursor.execute(statements, {"sessions": sessions, "subjects": 300 + sessions // 20})
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def person(name: str, *, lab: str = "", password: str | None = None) -> str:
+    """The key of a new user's token: an experimenter of the lab, or a superuser."""
+    from alyx.labs.models import Lab, Membership, User
+    from alyx.labs.tokens import issue_token
+
+    user = User.objects.create_user(name, password=password, is_superuser=not lab)
+    if lab:
+        Membership.objects.create(user=user, lab=Lab.objects.get(name=lab), role="experimenter")
+    key: str = issue_token(actor=user, user=user).key
+    return key
+
+
+def kinds() -> list[str]:
+    """Names of files that are of one type each, as the filled datasets."""
+    from datasets.models import DatasetType
+
+    return sorted(DatasetType.objects.filter(datasets__isnull=False).distinct().values_list("name", flat=True))
+
+
+def body(path: str, names: list[str], count: int, content: str = "first") -> dict[str, Any]:
+    """What RegistrationClient sends for `count` files of a session."""
+    files = [f"alf/probe{number // len(names):02d}/{names[number % len(names)]}.npy" for number in range(count)]
     return {
-        "created_by": "rig",
         "path": path,
-        "filenames": names,
-        "hashes": [md5(content + path + name) for name in names],
-        "filesizes": [1000 + len(name) for name in names],
-        "name": "benchlab_server",
+        "filenames": files,
+        "hashes": [md5(content + path + name) for name in files],
+        "filesizes": [1000 + len(name) for name in files],
         "exists": True,
         "server_only": False,
         "default": True,
-        "versions": ["8.24.0"] * count,
+        "versions": ["3.3.1"] * count,
         "check_protected": True,
-        "labs": "benchlab",
     }
 
 
@@ -112,3 +148,21 @@ def queries(act: Callable[[], Any]) -> int:
 def typical(costs: list[Cost], statements: int) -> Cost:
     """The medians."""
     return Cost(statements, median(one.cpu_ms for one in costs), median(one.wall_ms for one in costs))
+
+
+def main() -> None:
+    """Fill a database that is to be served."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets", type=int, default=40_000)
+    datasets = parser.parse_args().datasets
+    start()
+    from sessions.models import Session
+
+    if Session.objects.exists():
+        raise SystemExit("this database has sessions: fill an empty one")
+    fill(datasets)
+    person("bench", password=os.environ["BENCH_PASSWORD"])
+
+
+if __name__ == "__main__":
+    main()

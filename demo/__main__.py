@@ -65,6 +65,10 @@ def make_lab(served: Served) -> Story:
     facts = served.manage_json("demo_lab", "make", "--folder", str(folder), "--data-url", f"{served.url}/data")
     story = Story(url=served.url, data_url=f"{served.url}/data", homes=str(served.var / "homes"), **facts)
     say("demo", f"made the lab {story.lab} with subjects {' and '.join(story.subjects)}")
+    say(
+        "demo",
+        "its colony: a line with a litter in cages, a headplate surgery, a mouse on restricted water that is too light",
+    )
     say("demo", f"its data lie at {story.lab_repository} and shall be at {story.central_repository}")
     return story
 

@@ -2,19 +2,55 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import dj_database_url
 import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.db import connections
+from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import DjangoDbBlocker
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from alyx.celery import app
 from alyx.runtime import ensure_database
 
-ALLOW_TRUNCATE = "-c alyx.allow_truncate=on"
-"""The audit guard refuses TRUNCATE, by which Django empties tables after a test that commits."""
+
+def empty_what_has_rows(self: DatabaseOperations, style: Any, tables: Any, **_: Any) -> list[str]:
+    """Statements that empty the tables: a test that commits fills a few of two hundred, and TRUNCATE costs by the table.
+
+    Foreign keys are checked at the end, when all is empty; the guards and the audit look away.
+    """
+    quoted = [self.quote_name(table) for table in tables]
+    if not quoted:
+        return []
+    asked = " UNION ALL ".join(
+        f"SELECT {number} WHERE EXISTS (SELECT FROM {name})" for number, name in enumerate(quoted)
+    )
+    with self.connection.cursor() as cursor:
+        cursor.execute(asked)
+        filled = [quoted[number] for (number,) in cursor.fetchall()]
+    return [
+        *(f"ALTER TABLE {name} DISABLE TRIGGER USER" for name in filled),
+        *(f"DELETE FROM {name}" for name in filled),
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        *(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in filled),
+    ]
+
+
+TEST_OPTIONS = "-c alyx.allow_truncate=on -c synchronous_commit=off"
+"""The audit guard refuses TRUNCATE, by which Django empties tables after a test that commits. No test pulls the plug."""
+
+SHARING = ("tests/clients/", "tests/journeys/")
+"""Folders that share what takes long to make (a served instance, a lab of weeks, a browser): all of one to one worker."""
+
+LONG = (
+    *SHARING,
+    *("tests/admin/test_pages_open", "tests/contracts/", "tests/model/", "tests/kill/", "tests/runtime/"),
+    *("tests/concurrency/", "tests/imports/", "tests/outbox/", "tests/backends/"),
+)
+"""What begins first, so that no worker is left with something long at the end."""
 
 
 def use_database() -> None:
@@ -25,13 +61,14 @@ def use_database() -> None:
     options = {
         **known["OPTIONS"],
         **found.pop("OPTIONS", {}),
-        "options": f"{known['OPTIONS'].get('options', '')} {ALLOW_TRUNCATE}",
+        "options": f"{known['OPTIONS'].get('options', '')} {TEST_OPTIONS}",
     }
     known.update({**found, "OPTIONS": options})
 
 
 def use_test_settings() -> None:
     """What differs from an instance, in the test process only; served instances and workers are as they will be."""
+    DatabaseOperations.sql_flush = empty_what_has_rows  # type: ignore[assignment]
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns about a folder that is missing
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # nothing is collected here
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
@@ -49,13 +86,47 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
 
 
+@pytest.fixture(autouse=True)
+def the_present(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A test that commits may have moved the clock for all processes: the next one begins in the present."""
+    yield
+    mark = request.node.get_closest_marker("django_db")
+    if "transactional_db" in request.fixturenames or (mark and mark.kwargs.get("transaction")):
+        with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
+            cursor.execute("UPDATE alyx_clock SET shift = '0' WHERE shift <> '0'")
+
+
+@pytest.fixture
+def open_reading(settings: Any) -> None:
+    """Every user reads every lab's records, as IBL runs it."""
+    settings.ALYX_OPEN_READING = True
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """One more mark."""
+    """Two more marks."""
     config.addinivalue_line("markers", "embedded: tries the embedded servers themselves")
+    config.addinivalue_line("markers", "once: the same on every PostgreSQL, and long: every page, every hostile body")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones first, else as they were."""
+    items.sort(key=lambda item: next((place for place, long in enumerate(LONG) if item.nodeid.startswith(long)), 99))
+
+
+class BySharing(LoadScopeScheduling):  # type: ignore[misc]
+    """A worker gets a file, or a whole folder that shares."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARING if nodeid.startswith(folder)), nodeid.split("::", maxsplit=1)[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySharing:
+    """For `-n`."""
+    return BySharing(config, log)
 
 
 use_database()

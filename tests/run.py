@@ -18,9 +18,9 @@ from alyx.runtime.postgres import Postgres
 from tests.servers import Missing, browser, debian_postgres, install, redis_server
 
 STATE = ROOT / "var" / "test"
-PARALLEL = ("-n", "2", "--dist", "loadfile", "--durations", "10")
-INTEGRATION = "not model and not browser and not embedded"
-"""What is run again on the servers: not what needs no server, looks at pages, or tries the embedded ones."""
+PARALLEL = ("-n", "2", "--no-loadscope-reorder", "--durations", "20")
+INTEGRATION = "not model and not browser and not embedded and not once"
+"""What is run again on the servers: not what needs no server, looks at pages, tries the embedded ones or every page and body."""
 
 
 @dataclass(frozen=True)

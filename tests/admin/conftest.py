@@ -1,11 +1,22 @@
 """People who look at the pages."""
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 
 from alyx.labs.models import Role, User
 from tests.admin.pages import Rows
 from tests.factories import a_member, a_superuser
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pages are the same on every PostgreSQL; only logins are counted in the cache, which may be Redis."""
+    for item in items:
+        if item.path.parent == HERE and item.path.name != "test_around.py":
+            item.add_marker(pytest.mark.once)
 
 
 def logged_in(user: User) -> Client:

@@ -10,11 +10,12 @@ from django.urls import reverse
 
 from alyx.core.flags import Doubt, raise_flags
 from alyx.core.models import Note, ReviewFlag
-from alyx.labs.models import Lab, Location, Project, Role, Token, User
+from alyx.labs.models import Lab, Location, Membership, Project, Role, Token, User
 from datasets.models import DataFormat, Dataset, DatasetType, FileRecord, Repository, Revision, Tag
 from sessions.models import Session
-from subjects.models import ProcedureType, Subject
+from subjects.models import Subject
 from tests import factories
+from tests.factories import animals, recordings
 from tests.factories.people import NUMBERS
 from transfers.models import NightWindow, TransferItem, TransferJob
 
@@ -36,6 +37,8 @@ class Rows:
     def __init__(self, lab: Lab | None = None) -> None:
         self.lab = lab or factories.a_lab()
         self.makers: dict[type[Model], Callable[[], Model]] = {
+            **animals.MAKERS,
+            **recordings.MAKERS,
             Note: lambda: factories.a_note(factories.a_subject(self.lab)),
             ReviewFlag: self.flag,
             User: lambda: factories.a_member(self.lab),
@@ -43,7 +46,6 @@ class Rows:
             Location: lambda: Location.objects.create(name=f"rig {_number()}", lab=self.lab),
             Project: factories.a_project,
             Token: lambda: Token.objects.create(user=factories.a_user()),
-            ProcedureType: lambda: ProcedureType.objects.create(name=f"procedure {_number()}"),
             Subject: self.subject,
             Session: self.session,
             DatasetType: lambda: factories.a_type(f"type{_number()}"),
@@ -105,3 +107,11 @@ class Rows:
     def member(self, role: Role) -> User:
         """Somebody with a role in the lab."""
         return factories.a_member(self.lab, role)
+
+    def member_everywhere(self, role: Role) -> User:
+        """Somebody with a role in each lab there is now; in one that comes later in none."""
+        user = self.member(role)
+        for lab in Lab.objects.exclude(pk=self.lab.pk):
+            Membership.objects.create(user=user, lab=lab, role=role)
+        factories.a_lab("elsewhere")
+        return user

@@ -1,6 +1,7 @@
 """Around the pages: the login's bound, remembered filters, the box that finds everything, the content policy."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,14 +11,26 @@ from django.db.models import Model
 from django.test import Client
 
 from alyx.core.admin_shown import ago, badge, megabytes
-from alyx.core.clock import now
+from alyx.core.clock import now, utc_to_wall
 from alyx.core.status import Status
 from alyx.labs.login import AccountRate, AddressRate
 from datasets.models import Dataset
 from sessions.models import Session
 from subjects.models import Subject
 from tests.admin.pages import PAGES, Rows, url
-from tests.factories import a_copy, a_dataset, a_repository, a_session, a_subject, a_user, an_item
+from tests.factories import (
+    a_copy,
+    a_dataset,
+    a_lab,
+    a_member,
+    a_repository,
+    a_restriction,
+    a_session,
+    a_subject,
+    a_user,
+    a_weighing,
+    an_item,
+)
 from tests.factories.people import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -192,3 +205,17 @@ def test_every_autocomplete_answers(rows: Rows, root: Client) -> None:
                 "term": "a",
             }
             assert root.get("/admin/autocomplete/", query).status_code == 200, (model, name)
+
+
+def test_the_first_page_counts_what_the_animals_of_my_labs_need_today(rows: Rows) -> None:
+    wall = utc_to_wall(now(), rows.lab.timezone)
+    rows.lab.reference_weight_pct = 0.85
+    rows.lab.save()
+    for lab in (rows.lab, a_lab()):
+        subject = a_restriction(a_subject(lab), start=wall - timedelta(days=9), reference_weight_g=25.0).subject
+        a_weighing(subject, 19.0, at=wall - timedelta(days=1))
+    client = Client()
+    client.force_login(a_member(rows.lab))
+    page = client.get("/admin/").content.decode()
+    for number, words in ((1, "animals below their weight"), (1, "animals to weigh or to water"), (0, "checks after")):
+        assert re.search(rf"<b>{number}</b>[^\n]*{words}", page), words

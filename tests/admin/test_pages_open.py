@@ -1,5 +1,6 @@
 """Every page opens, for a superuser and for a member of a lab, and costs the same however many rows there are."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,11 +9,11 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alyx.labs.models import Role
+from alyx.labs.models import Role, Token
 from tests.admin.conftest import logged_in
 from tests.admin.pages import PAGES, Rows, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 EACH_PAGE = pytest.mark.parametrize("model", PAGES, ids=lambda model: model.__name__)
 QUERIES_AT_MOST = 15
 
@@ -29,31 +30,43 @@ def queries_of(client: Client, address: str) -> int:
 
 
 @EACH_PAGE
-@pytest.mark.parametrize("who", ["superuser", "member"])
-def test_a_list_costs_the_same_for_5_and_for_100_rows(model: type[Model], who: str, rows: Rows, root: Client) -> None:
-    client = root if who == "superuser" else logged_in(rows.member(Role.HEAD))
+def test_a_list_costs_the_same_for_5_and_for_100_rows(model: type[Model], rows: Rows, root: Client) -> None:
+    clients = {"superuser": root, "member": logged_in(rows.member(Role.HEAD))}
+
+    def costs() -> dict[str, int]:
+        return {who: queries_of(client, url(model, "changelist")) for who, client in clients.items()}
+
     rows.make(model, 5)
-    few = queries_of(client, url(model, "changelist"))
+    few = costs()
     rows.make(model, 95)
-    assert queries_of(client, url(model, "changelist")) == few
-    assert few <= QUERIES_AT_MOST
+    assert costs() == few
+    assert max(few.values()) <= QUERIES_AT_MOST
 
 
 @EACH_PAGE
 @pytest.mark.parametrize("who", ["superuser", *Role])
 def test_every_page_of_every_record_opens(model: type[Model], who: str, rows: Rows, root: Client) -> None:
-    client = root if who == "superuser" else logged_in(rows.member(Role(who)))
     (row,) = rows.make(model)
+    person = None if who == "superuser" else rows.member_everywhere(Role(who))
+    if isinstance(row, Token) and person is not None:
+        row = Token.objects.create(user=person)
+    client = logged_in(person) if person else root
     for page in ("change", "history"):
         answer = client.get(url(model, page, row.pk))
         assert answer.status_code == 200, page
         assert str(row)[:20] in answer.content.decode().replace("&#x27;", "'") or page == "history"
     assert client.get(url(model, "changelist")).status_code == 200
-    assert client.get(url(model, "add")).status_code in ({200} if _may_add(client, model) else {403})
+    assert client.get(url(model, "add")).status_code in ({200} if url(model, "add") in _offered(who, client) else {403})
 
 
-def _may_add(client: Client, model: type[Model]) -> bool:
-    return f'href="{url(model, "add")}"' in client.get("/admin/").content.decode()
+OFFERED: dict[str, set[str]] = {}
+
+
+def _offered(who: str, client: Client) -> set[str]:
+    """What the first page leads to: by the role alone, so it is asked once for each."""
+    if who not in OFFERED:
+        OFFERED[who] = set(re.findall(r'href="([^"]+)"', client.get("/admin/").content.decode()))
+    return OFFERED[who]
 
 
 @EACH_PAGE
@@ -82,6 +95,8 @@ def test_every_column_sorts(model: type[Model], rows: Rows, root: Client) -> Non
 
 
 def test_the_first_page_costs_the_same_however_much_there_is(rows: Rows, root: Client) -> None:
+    for model in PAGES:
+        rows.make(model, 1)
     few = queries_of(root, "/admin/")
     for model in PAGES:
         rows.make(model, 2)

@@ -130,8 +130,7 @@ def night(served: Served) -> str:
     return served.manage("transfers", "run", "--now")
 
 
-@pytest.fixture(scope="session")
-def day(served: Served, lab: Story, rig: Any) -> Day:
+def a_day(served: Served, lab: Story, rig: Any, start: datetime) -> Day:
     """A rig's day, and the night after it."""
     from one.registration import RegistrationClient
 
@@ -139,9 +138,9 @@ def day(served: Served, lab: Story, rig: Any) -> Day:
     path, eid = client.create_new_session(
         lab.subjects[0],
         session_root=lab.lab_folder,
-        date=START,
-        start_time=START,
-        end_time=START + timedelta(hours=1),
+        date=start,
+        start_time=start,
+        end_time=start + timedelta(hours=1),
         users=[lab.rig_user],
         task_protocol=PROTOCOL,
         projects=[lab.project],
@@ -160,6 +159,12 @@ def day(served: Served, lab: Story, rig: Any) -> Day:
         registered |= {file.relative_to(path).as_posix(): answer for file, answer in zip(group, answers, strict=True)}
     night(served)
     return Day(eid, Path(path), arrays, registered, client)
+
+
+@pytest.fixture(scope="session")
+def day(served: Served, lab: Story, rig: Any) -> Day:
+    """The day that the tests share."""
+    return a_day(served, lab, rig, START)
 
 
 def administrator(served: Served) -> Any:

@@ -54,7 +54,7 @@ def ibllib_python() -> Path:
 
 
 def _install(python: Path) -> None:
-    pip = (str(python), "-m", "pip", "install", "--no-input", "--quiet", "--prefer-binary")
+    pip = (str(python), "-m", "pip", "install", "--no-input", "--quiet", "--no-compile", "--prefer-binary")
     if sys.version_info[:2] == (3, 11):
         _run(*pip, *REQUIREMENTS, "-c", str(CONSTRAINTS))
     else:  # the recorded wheels are those of 3.11

@@ -1,7 +1,7 @@
 """Stock ONE-api 3.6.1: listing, loading, registering again, protection."""
 
 import hashlib
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ import requests
 from demo import recordings
 from demo.served import Served
 from demo.story import Story
-from tests.clients.conftest import Day, administrator, night
+from tests.clients.conftest import START, Day, a_day, administrator, night
 
 pytestmark = pytest.mark.clients
 
@@ -180,9 +180,8 @@ def test_patched_bytes_reach_the_analyst_after_the_night(served: Served, day: Da
 # ---- protection
 
 
-def test_a_protected_dataset_is_moved_to_a_new_revision_by_the_client(
-    served: Served, day: Day, lab: Story, rig: Any
-) -> None:
+def test_a_protected_dataset_is_moved_to_a_new_revision_by_the_client(served: Served, lab: Story, rig: Any) -> None:
+    day = a_day(served, lab, rig, START + timedelta(weeks=2))  # other tests list all that is in the one they share
     relative = "alf/_ibl_wheel.position.npy"
     dataset = day.registered[relative]["id"]
     assert day.client.check_protected_files([day.path / relative])[0]["status_code"] == 200

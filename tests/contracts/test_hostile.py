@@ -7,14 +7,10 @@ from typing import Any
 import pytest
 
 from alyx.core.rest.schema import document
-from alyx.labs.models import Location, Role
-from datasets.models import DatasetType, Repository, RepositoryRole, Revision, Tag
-from tests.factories.copies import a_copy
-from tests.factories.people import a_lab, a_member, a_project
-from tests.factories.records import a_dataset, a_format, a_repository, a_session, a_subject
+from tests.contracts.everything import COMPLETE, RAW_CALL, hanging_on, rows
 from tests.factories.rest import Rest
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 VALUES = [
     "a\x00b",
@@ -52,20 +48,6 @@ SCALARS: list[Any] = [
     "x" * 3000,
     "../\U0001f600",
 ]
-RAW_CALL = [
-    *("created_by", "path", "filenames", "hashes", "filesizes", "name", "exists", "server_only", "default", "versions"),
-    *("check_protected", "labs", "projects", "qc", "content_type", "object_id", "hostname"),
-]
-COMPLETE: dict[str, dict[str, Any]] = {
-    "sessions": {"subject": "M1"},
-    "subjects": {"lab": "cortexlab"},
-    "projects": {"name": "q"},
-    "register-file": {"path": "M1/2026-03-09/001", "filenames": ["spikes.times.npy"], "name": "central"},
-    "datasets": {"name": "spikes.times.npy", "subject": "M1", "date": "2026-03-09", "number": 1},
-    "revisions": {"name": "r"},
-    "tags": {"name": "s"},
-}
-"""Bodies that would be taken, so that one bad field reaches the service."""
 RAW = [
     b"",
     b"null",
@@ -84,24 +66,7 @@ RAW = [
 @pytest.fixture
 def keys() -> dict[str, str]:
     """What stands in the path, by endpoint: rows that exist."""
-    lab = a_lab("cortexlab")
-    dataset = a_dataset(a_session(a_subject(lab, "M1")))
-    central: Repository = a_repository(lab, name="central", role=RepositoryRole.CENTRAL)
-    return {
-        "labs": lab.name,
-        "locations": Location.objects.create(name="rig_1", lab=lab).name,
-        "projects": a_project("p").name,
-        "users": a_member(lab, Role.HEAD, "head").username,
-        "subjects": "M1",
-        "sessions": str(dataset.session_id),
-        "datasets": str(dataset.pk),
-        "files": str(a_copy(dataset, central).pk),
-        "data-repository": central.name,
-        "dataset-types": DatasetType.objects.get().name,
-        "data-formats": a_format().name,
-        "revisions": Revision.objects.create(name="2024-01-01").name,
-        "tags": Tag.objects.create(name="t").name,
-    }
+    return rows()
 
 
 @pytest.fixture
@@ -157,7 +122,7 @@ def test_keys_in_the_path(path: str, rest: Rest) -> None:
 def test_bodies(verb: str, rest: Rest, keys: dict[str, str]) -> None:
     for path in paths(verb):
         target = filled(path, keys)
-        whole = COMPLETE.get(target, {}) if verb == "post" else {}
+        whole = {**COMPLETE, **hanging_on(keys)}.get(target, {}) if verb == "post" else {}
         for raw in RAW:
             assert_survived(rest.send(verb.upper(), target, raw), (target, raw[:20]))
         for name in properties(path, verb):

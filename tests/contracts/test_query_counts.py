@@ -10,12 +10,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from alyx.labs.models import Location, Role
-from datasets.models import RepositoryRole
+from datasets.models import DataNotice, Download, RepositoryRole, RepositoryType
+from sessions.models import FOVLocation, ImagingStack, Session
 from subjects.models import ProcedureType
 from tests.contracts.goldens import compare
+from tests.factories.animals import a_surgery, an_implant
 from tests.factories.copies import a_copy
 from tests.factories.people import NUMBERS, a_lab, a_member, a_project
-from tests.factories.records import MORNING, a_dataset, a_repository, a_session, a_subject
+from tests.factories.recordings import a_channel, a_fov, a_region, a_task, a_trajectory, an_insertion
+from tests.factories.records import MORNING, a_dataset, a_note, a_repository, a_session, a_subject
 from tests.factories.rest import Rest
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +38,8 @@ class House:
         self.session = a_session(self.subject)
         Location.objects.create(name="rig_1", lab=self.lab)
         ProcedureType.objects.create(name="Histology")
+        self.region = a_region("CA1")
+        self.implant = an_implant(a_surgery(self.subject))
         self.grow(2)
 
     def grow(self, count: int) -> None:
@@ -49,9 +54,28 @@ class House:
             session.projects.add(project)
             session.users.add(member)
             for owner in (session, self.session):
-                a_copy(a_dataset(owner), self.central)
+                self.probe(owner)
+                dataset = a_dataset(owner)
+                a_copy(dataset, self.central)
+                Download.objects.create(user=member, dataset=dataset, count=1)
+                DataNotice.objects.create(name="late", created_by=member).datasets.add(dataset)
+                a_note(owner)
+            self.task = a_task(session, repository_id=self.central.pk)
+            a_task(session).parents.add(self.task)
+            RepositoryType.objects.create(name=f"kind{at}")
             Location.objects.create(name=f"table{at}", lab=self.lab)
             a_repository(a_lab(), self.lab)
+
+    def probe(self, session: Session) -> None:
+        """What hangs on a session beside files: a probe with its place, a field of view with its own."""
+        insertion = an_insertion(session, f"probe{next(NUMBERS)}", chronic_insertion=self.implant)
+        a_channel(a_trajectory(insertion), brain_region=self.region)
+        place = FOVLocation.objects.create(
+            field_of_view=a_fov(session, f"FOV_{next(NUMBERS)}", stack=ImagingStack.objects.create()),
+            provenance="E",
+            default_provenance=True,
+        )
+        place.brain_regions.add(self.region)
 
 
 def cost(call: Callable[[], Any]) -> int:
@@ -80,11 +104,27 @@ def test_costs_are_the_golden_ones_and_do_not_grow() -> None:
             "datasets",
             "files",
             "data-repository",
+            "insertions",
+            "trajectories",
+            "channels",
+            "chronic-insertions",
+            "fields-of-view",
+            "fov-location",
+            "imaging-stack",
+            "brain-regions",
+            "data-repository-type",
+            "tasks",
+            "notes",
+            "downloads",
+            "data-notices",
         )
     }
     reads["sessions/{id}"] = lambda: rest.get(f"sessions/{key}")
     reads["sessions?dataset_types"] = lambda: rest.get("sessions", dataset_types="spikes.times", lab="cortexlab")
     reads["sessions?django=pk"] = lambda: rest.get("sessions", django=f"pk,{key}")
+    reads["sessions?atlas_acronym"] = lambda: rest.get("sessions", atlas_acronym="CA1")
+    reads["insertions?atlas_acronym"] = lambda: rest.get("insertions", atlas_acronym="CA1")
+    reads["insertions?datasets"] = lambda: rest.get("insertions", datasets="spikes.times.npy", tag="x")
     for call in reads.values():
         call()  # what is cached is cached
     costs = {name: cost(call) for name, call in reads.items()}
@@ -96,4 +136,5 @@ def test_costs_are_the_golden_ones_and_do_not_grow() -> None:
     costs["PATCH sessions/{id}"] = cost(lambda: rest.patch(f"sessions/{key}", {"json": {"a": 1}}))
     costs["PATCH subjects/{nickname}"] = cost(lambda: rest.patch("subjects/M1", {"json": {"a": 1}}))
     costs["PATCH locations/{name}"] = cost(lambda: rest.patch("locations/rig_1", {"json": {"a": 1}}))
+    costs["PATCH tasks/{id}"] = cost(lambda: rest.patch(f"tasks/{house.task.pk}", {"log": "x", "status": "Errored"}))
     compare("query_counts.json", json.dumps(costs, indent=1, sort_keys=True) + "\n")

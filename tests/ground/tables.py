@@ -11,7 +11,7 @@ from django.db import connection, models
 from django.db.models.base import ModelState
 from pghistory.models import Event
 
-from alyx.core.models import Note, ReviewFlag
+from alyx.core.models import AnsweredCall, Note, ReviewFlag
 from alyx.labs.models import Lab, Location, Membership, Project, Token, User
 from datasets.models import (
     ContentVersion,
@@ -24,13 +24,14 @@ from datasets.models import (
     Tag,
 )
 from sessions.models import Session
-from subjects.models import ProcedureType, Subject
+from subjects.models import Subject
 from tests import factories
+from tests.factories import animals, recordings
 from tests.factories.people import NUMBERS
 
 REGISTRY_APPS = ("core", "labs", "subjects", "lab_sessions", "datasets")
-OWN_HISTORY = {ContentVersion}
-"""Tables that are history themselves: guarded against change, not recorded a second time."""
+OWN_HISTORY = {ContentVersion, AnsweredCall}
+"""Tables that are history themselves (guarded against change) or are swept: not recorded a second time."""
 
 
 def concrete_models() -> list[type[models.Model]]:
@@ -72,6 +73,8 @@ def event_model_of(model: type[models.Model]) -> type[Event]:
 
 
 MAKERS: dict[type[models.Model], Callable[[], models.Model]] = {
+    **animals.MAKERS,
+    **recordings.MAKERS,
     Note: factories.a_note,
     ReviewFlag: factories.a_flag,
     User: factories.a_user,
@@ -80,7 +83,6 @@ MAKERS: dict[type[models.Model], Callable[[], models.Model]] = {
     Location: lambda: Location.objects.create(name=f"rig {next(NUMBERS)}"),
     Project: factories.a_project,
     Token: lambda: Token.objects.create(user=factories.a_user()),
-    ProcedureType: lambda: ProcedureType.objects.create(name=f"procedure {next(NUMBERS)}"),
     Subject: factories.a_subject,
     Session: factories.a_session,
     DatasetType: lambda: factories.a_type(f"type{next(NUMBERS)}"),
@@ -102,9 +104,15 @@ def a_row(model: type[models.Model]) -> models.Model:
 
 def a_twin(row: models.Model) -> models.Model:
     """An unsaved row like this one, with a key and a name of its own."""
+    model = type(row)
+    if (
+        model in animals.MAKERS or model in recordings.MAKERS
+    ):  # unique by what they belong to: another one, taken out again
+        row = a_row(model)
+        model._default_manager.filter(pk=row.pk).delete()
     twin = copy.copy(row)
     twin._state = ModelState()
-    twin.pk = uuid.uuid4()
+    twin.pk = next(NUMBERS) if isinstance(row.pk, int) else uuid.uuid4()
     for name in {"name", "username", "nickname", "file_extension", "label", "rule"} & {
         field.name for field in row._meta.concrete_fields
     }:

@@ -15,7 +15,7 @@ from alyx.core import clock
 from alyx.core.wall_clock import WallClockField, WallClockFormField
 from alyx.labs.models import Lab, User
 from sessions.models import Session
-from subjects.models import Subject
+from subjects.models import Source, Subject
 from tests.factories import a_lab, a_session, a_subject, a_user
 from tests.ground.tables import sql
 
@@ -44,13 +44,11 @@ def test_updated_at_is_true_for_bulk_updates_and_stays_when_nothing_changes() ->
 
 @pytest.mark.django_db
 def test_a_row_is_dated_by_the_database_however_it_is_made() -> None:
-    lab = a_lab()
-    Subject.objects.bulk_create([Subject(lab=lab, nickname="bulk")])
-    columns = "(id, nickname, lab_id, sex, protocol_number, description)"
-    sql(f"INSERT INTO subjects_subject {columns} VALUES (gen_random_uuid(), 'sql', %s, 'U', '', '')", lab.pk)
+    Source.objects.bulk_create([Source(name="bulk")])
+    sql("INSERT INTO subjects_source (id, name, description) VALUES (gen_random_uuid(), 'sql', '')")
     now = clock.now()
-    for subject in Subject.objects.filter(lab=lab):
-        assert now - timedelta(minutes=1) < subject.created_at <= now
+    for source in Source.objects.filter(name__in=["bulk", "sql"]):
+        assert now - timedelta(minutes=1) < source.created_at <= now
 
 
 @pytest.mark.django_db

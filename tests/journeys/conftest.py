@@ -15,7 +15,7 @@ from django.core.servers.basehttp import WSGIServer
 from django.db import connection
 from django.test import override_settings
 from django.test.testcases import LiveServerThread, QuietWSGIRequestHandler
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from tests.factories.lab_days import LabDays, some_days
@@ -23,6 +23,8 @@ from tests.journeys.watch import Watch
 
 CHROMIUM = os.environ.get("ALYX_CHROMIUM") or shutil.which("chromium")
 VIEWPORTS = {"tablet": (820, 1180), "desktop": (1440, 900)}
+PATIENCE_S = 30
+"""How long a page may take to show what a test waits for; Playwright waits as long for a click, but else only five seconds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,6 +92,7 @@ def site(days: LabDays, static_files: None) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, at home."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright runs a loop in this thread; nothing of ours is async
+    expect.set_options(timeout=PATIENCE_S * 1_000)
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -153,9 +156,11 @@ def opened(contexts: Callable[[str, str], BrowserContext], site: str) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures go: `ALYX_SCREENSHOTS`, else a temporary folder."""
+def screenshots() -> Path | None:
+    """Where pictures go: `ALYX_SCREENSHOTS`; nowhere if nobody wants them (250 of them take a minute)."""
     given = os.environ.get("ALYX_SCREENSHOTS")
-    folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
+    if not given:
+        return None
+    folder = Path(given)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

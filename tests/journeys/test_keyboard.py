@@ -52,12 +52,21 @@ def test_a_flag_is_found_and_decided_without_a_mouse(days: LabDays, opened: Open
 
 def test_the_focus_can_be_seen(opened: Opener) -> None:
     page = opened("/admin/").page
-    for name in ("Subjects", "Find", "Change password"):
+    for name in ("Change password", "Subjects", "Find"):
         tab_to(page, name)
         outline = page.evaluate(
             "getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).outlineWidth"
         )
         assert re.fullmatch(r"solid[23]px", outline), name
+
+
+def test_the_first_tab_leads_past_the_header(opened: Opener) -> None:
+    page = opened("/admin/").page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to main content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
 
 
 def test_copies_are_verified_on_request_from_the_page(days: LabDays, opened: Opener) -> None:
@@ -79,7 +88,7 @@ def test_pasting_a_hash_in_the_box_leads_to_the_dataset(days: LabDays, opened: O
 def test_an_animal_is_made_by_form_and_a_refusal_loses_nothing(days: LabDays, opened: Opener) -> None:
     watch = opened(url(type(days.subject), "add"), "tablet")
     page = watch.page
-    page.locator(".field-lab .select2-selection").click()
+    page.locator(".fieldBox.field-lab .select2-selection").click()
     page.keyboard.type("cortex")
     page.locator(".select2-results__option", has_text="cortexlab").click()
     page.locator("#id_nickname").fill("KS 100")
@@ -108,6 +117,7 @@ def test_logging_in_and_out_by_keyboard(days: LabDays, opened: Opener, site: str
     assert window is not None
     page = window.new_page()
     page.goto(f"{site}/admin/")
+    expect(page.locator("#id_username")).to_be_focused()
     page.keyboard.type(days.admin.username)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
@@ -115,7 +125,7 @@ def test_logging_in_and_out_by_keyboard(days: LabDays, opened: Opener, site: str
     expect(page.locator("h1")).to_have_text("Today")
     tab_to(page, "Log out")
     page.keyboard.press("Enter")
-    expect(page.locator("body")).to_contain_text("Log")
+    expect(page.get_by_role("button", name="Log out")).to_have_count(0)
     page.goto(f"{site}/admin/")
     assert "/login/" in page.url
     page.context.close()

@@ -86,8 +86,7 @@ class Protocol(RuleBasedStateMachine):
         copy = self.world.copies.get((number, place))
         return copy if copy is not None and copy.path in self.world.disks[place].names else None
 
-    @rule(number=NUMBERS, harm=st.sampled_from(["edited", "edited", "longer", "truncated", "vanished"]))
-    def source_changes(self, number: int, harm: str) -> None:
+    def _harm_source(self, number: int, harm: str) -> None:
         copy = self._held(number, LAB)
         if copy is not None:
             disk = self.world.disks[LAB]
@@ -96,6 +95,10 @@ class Protocol(RuleBasedStateMachine):
             new = {"edited": "x" * len(data), "longer": data + "x", "truncated": data[:-1], "vanished": None}[harm]
             disk.harm(copy.path, new, self.world.step)
             self.world.stats[f"source {harm}"] += 1
+
+    @rule(number=NUMBERS, harm=st.sampled_from(["edited", "edited", "longer", "truncated", "vanished"]))
+    def source_changes(self, number: int, harm: str) -> None:
+        self._harm_source(number, harm)
 
     @rule(number=NUMBERS, place=SERVER, gone=st.booleans())
     def server_rots(self, number: int, place: str, gone: bool) -> None:
@@ -232,6 +235,16 @@ class Protocol(RuleBasedStateMachine):
         world.stats["woken"] += sleeper.frozen
         sleeper.frozen = False
         world.run(sleeper, wakes)
+
+    @rule(data=BYTES, steps=st.integers(1, 12), harm=st.sampled_from(["vanished", "vanished", "truncated", "edited"]))
+    def source_changes_under_a_worker(self, data: str, steps: int, harm: str) -> None:
+        """A worker has taken its job, and perhaps begun to read, when the rig's file changes or goes."""
+        self._register(1, data, Call(repository=REPOS[LAB].id), hashed=True, puts=True)
+        self._finish(("planner", "packer"))
+        worker = self.world.start("worker")
+        self.world.run(worker, steps)
+        self._harm_source(1, harm)
+        self.world.run(worker, 1_000)
 
     @rule(place=PLACES, data=BYTES, claimed=BYTES, puts=st.booleans(), steps=st.integers(1, 4))
     def claims_during_a_look(self, place: str, data: str, claimed: str, puts: bool, steps: int) -> None:
