@@ -5,10 +5,10 @@ PORT ?= 8800
 ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
-SOURCES := alyx subjects sessions datasets transfers tests demo benchmarks
+SOURCES := alyx subjects sessions datasets transfers rig_outbox tests demo benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev test check goldens bench screenshots clean
+.PHONY: help demo serve dev test check lint types goldens bench screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,14 +26,18 @@ dev: $(VENV)/.dev ## the site with debug pages and reload at PORT; no worker
 test: $(VENV)/.dev ## every test on the embedded PostgreSQL, then the integration tests on Debian's PostgreSQL and Redis
 	@$(PY) -m tests.run $(ARGS)
 
-check: $(VENV)/.dev ## lint, types, import contracts, missing migrations, settings, goldens
+check: lint types ## lint, types, import contracts, missing migrations, settings, goldens
+	$(PY) -m pytest -q tests/contracts -m "not once"
+
+lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy --explicit-package-bases $(SOURCES)
 	$(VENV)/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --database default --fail-level WARNING
-	$(PY) -m pytest -q tests/contracts
+
+types: $(VENV)/.dev
+	$(VENV)/bin/mypy --explicit-package-bases $(SOURCES)
 
 goldens: $(VENV)/.dev ## write the golden files anew; read the diff before you commit it
 	ALYX_REFRESH_GOLDENS=1 $(PY) -m pytest -q tests/contracts
@@ -56,7 +60,7 @@ $(VENV)/.run: requirements.txt | $(PY)
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@echo "installing what demo, tests and checks need …"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(PY) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 $(PY):

@@ -1,6 +1,7 @@
 # ruff: noqa: INP001
 """gunicorn's settings, embedded and in production; `--bind` and the environment say the rest."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -22,3 +23,9 @@ access_log_format = (
     '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms %({x-request-id}o)s'  # no query string, no headers: no secrets
 )
 logconfig_dict = Instance.from_environment().logging()
+
+
+def post_worker_init(worker: object) -> None:
+    """What a worker has loaded lives as long as it does: the collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
