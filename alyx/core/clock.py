@@ -33,6 +33,12 @@ def set_offset(offset: timedelta) -> None:
         cursor.execute("UPDATE alyx_clock SET shift = make_interval(secs => %s)", [offset.total_seconds()])
 
 
+def advance(by: timedelta) -> None:
+    """Move that clock on from where it is."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE alyx_clock SET shift = shift + make_interval(secs => %s)", [by.total_seconds()])
+
+
 def server_zone() -> ZoneInfo:
     """The zone of records without a lab, and of server-made times on the wire."""
     return ZoneInfo(settings.TIME_ZONE)

@@ -96,12 +96,7 @@ def hold_old_version(world: World, copy: FileRecord, content: bytes) -> None:
 
 def pass_time(by: timedelta) -> None:
     """For every process."""
-    global _shift  # noqa: PLW0603  (the clock of one test run)
-    _shift += by
-    clock.set_offset(_shift)
-
-
-_shift = timedelta(0)
+    clock.advance(by)
 
 
 def run_to_the_end(world: World) -> None:
