@@ -2,9 +2,14 @@
 
 The servers are private ones: Debian's programs, a folder below `var/test`, ports of their own. What runs on the machine
 already is left alone, unless ALYX_TEST_DATABASE_URL and ALYX_TEST_REDIS_URL name servers to use.
+
+A test or two that failed in the crowd are tried once more, alone. One that fails again fails the run; one that passes is
+named in the last lines as unsteady, to be mended: its cause is the machine's load, or another test.
 """
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +28,12 @@ INTEGRATION = "not model and not browser and not embedded and not once"
 """What is run again on the servers: not what needs no server, looks at pages, tries the embedded ones or every page and body."""
 
 
+MOST_AGAIN = 2
+"""More failures than that are no accident of the machine's load."""
+FAILED = 1
+"""What pytest exits with when tests failed, and nothing else went wrong."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one run of pytest ended."""
@@ -30,9 +41,12 @@ class Outcome:
     title: str
     passed: bool
     seconds: float
+    unsteady: tuple[str, ...] = ()
+    """The tests that passed only when tried alone."""
 
     def __str__(self) -> str:
-        return f"tests: {'passed' if self.passed else 'FAILED'} in {self.seconds:.0f} s: {self.title}"
+        line = f"tests: {'passed' if self.passed else 'FAILED'} in {self.seconds:.0f} s: {self.title}"
+        return "".join((line, *(f"\ntests: UNSTEADY, passed only alone: {test}" for test in self.unsteady)))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         outcomes.append(on_servers(chosen))
     except Missing as missing:
-        say(f"tests: not run on servers: {missing}")
+        outcomes.append(Outcome(f"not run on servers: {missing}", not os.environ.get("CI"), 0))
     for outcome in outcomes:
         say(str(outcome))
     return 0 if all(outcome.passed for outcome in outcomes) else 1
@@ -91,17 +105,29 @@ def on_servers(arguments: list[str]) -> Outcome:
 
 
 def pytest(title: str, arguments: list[str], environment: dict[str, str]) -> Outcome:
-    """Run pytest in a process of its own, its output on ours."""
+    """Run pytest in a process of its own, its output on ours; what failed in the crowd, once more alone."""
     say(f"tests: {title}")
     began = time.monotonic()
+    cache = STATE / "cache"
+    shutil.rmtree(cache, ignore_errors=True)
     clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
-        cwd=ROOT,
-        env={**clean, "ALYX_VAR": str(STATE), **environment},
-        check=False,
-    )
-    return Outcome(title, done.returncode == 0, time.monotonic() - began)
+
+    def run(*chosen: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-o", f"cache_dir={cache}", *chosen],
+            cwd=ROOT,
+            env={**clean, "ALYX_VAR": str(STATE), **environment},
+            check=False,
+        ).returncode
+
+    code, unsteady = run(*arguments), ()
+    if code == FAILED and "-n" in arguments:
+        failed = sorted(json.loads((cache / "v" / "cache" / "lastfailed").read_text()))
+        if len(failed) <= MOST_AGAIN:
+            say(f"tests: once more, alone: {', '.join(failed)}")
+            code = run(*failed)
+            unsteady = tuple(failed) if code == 0 else ()
+    return Outcome(title, code == 0, time.monotonic() - began, unsteady)
 
 
 def screenshots() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
 NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 OLDEST = 15
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Missing(RuntimeError):
