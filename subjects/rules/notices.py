@@ -1,11 +1,13 @@
 """When there is something to tell about an animal, and in which words. Pure: a day's numbers in, sentences out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from alyx.core.status import Status
 from subjects.rules.day import Day
+from subjects.rules.surgery import score_of
 from subjects.rules.water import DUE_AFTER, is_water_due
 
 ALARMING = {Status.FAILED, Status.CRITICAL}
@@ -88,6 +90,36 @@ def not_weighed(name: str, day: Day) -> Sentence | None:
     last = f"Last weighed on {day.weighed_at_wall:%Y-%m-%d %H:%M}." if day.weighed_at_wall else "It was never weighed."
     text = f"Restricted, and not weighed on {day.day}. {last}\nWeigh it now, or end the restriction."
     return Sentence(f"{name} was not weighed on {day.day}", text, Status.WARNING)
+
+
+_SCORED = {
+    Status.WARNING: "is to be watched after its surgery",
+    Status.CRITICAL: "is unwell after its surgery",
+}
+_CARE = {
+    Status.WARNING: "Look at it again today, and think of more analgesia.",
+    Status.CRITICAL: "See it now: relieve its pain, call the veterinarian, or end it.",
+}
+
+
+def checked(
+    name: str, sheet: Sequence[Mapping[str, Any]], scores: Mapping[str, Any], done: datetime
+) -> Sentence | None:
+    """After a check: an animal that did not score well, with the items that say so."""
+    score = score_of(sheet, scores)
+    if score.status not in _SCORED:
+        return None
+    items = [f"{item['key']} {scores[item['key']]} of {item['highest']}" for item in sheet if scores.get(item["key"])]
+    text = f"Check of {done:%Y-%m-%d %H:%M}: {score.words} ({', '.join(items)}).\n{_CARE[score.status]}"
+    return Sentence(f"{name} {_SCORED[score.status]}: {score.words}", text, score.status)
+
+
+def not_checked(name: str, due_on: date, day: date) -> Sentence:
+    """In the evening: a check after surgery that was due by this day and was not made."""
+    text = (
+        f"The check after its surgery was due on {due_on} and is not recorded.\nLook at the animal now, and record it."
+    )
+    return Sentence(f"{name} was not checked after its surgery ({day})", text, Status.WARNING)
 
 
 def _given(day: Day) -> str:

@@ -16,6 +16,7 @@ from subjects.rules.surgery import check_days, score_faults
 from subjects.rules.template import days_after, sheet_of
 from subjects.rules.times import as_wall
 from subjects.services.life import life_doubts
+from subjects.services.notices import check_recorded
 from subjects.services.water import record_weight
 
 
@@ -76,6 +77,7 @@ def record_check(*, actor: Any, check: PostOpCheck, values: Mapping[str, Any]) -
             Doubt("check-before-end", "the check is before the end of the surgery", facts, "correct the time")
         )
     raise_flags(PostOpCheck, [(check.pk, doubt) for doubt in doubts], lab_id=surgery.lab_id)
+    check_recorded(check)
     return check
 
 

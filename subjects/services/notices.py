@@ -16,7 +16,15 @@ from alyx.core import clock
 from alyx.core.status import Status
 from alyx.labs.models import Notification, NotificationKind, User
 from alyx.labs.notifying import notify, reword
-from subjects.models import HandOver, Subject, SubjectRequest, WaterAdministration, WaterRestriction, Weighing
+from subjects.models import (
+    HandOver,
+    PostOpCheck,
+    Subject,
+    SubjectRequest,
+    WaterAdministration,
+    WaterRestriction,
+    Weighing,
+)
 from subjects.queries.water import today_of, welfare_on, welfare_today
 from subjects.rules import notices as rules
 
@@ -124,6 +132,20 @@ def _reward_came(subject: Subject, session: UUID, reward: WaterAdministration) -
 
 def _after(session: UUID) -> str:
     return f"water_due:session:{session}"
+
+
+def check_recorded(check: PostOpCheck) -> None:
+    """A check after surgery whose score is no good. A later check says it better, and an old one is history."""
+    subject = check.surgery.subject
+    if check.done_wall is None or check.done_at is None or subject.died_on is not None:
+        return
+    with aside("a check", subject):
+        if check.done_at < clock.now() - NEWS_FOR:
+            return
+        later = PostOpCheck.objects.filter(surgery__subject=subject, done_at__gt=check.done_at)
+        said = rules.checked(subject.nickname, check.sheet, check.scores, check.done_wall)
+        if said is not None and not later.exists():
+            tell(subject, NotificationKind.POST_OP, f"post_op:{check.pk}:{said.status}", said)
 
 
 def responsible_changed(hand_over: HandOver) -> None:

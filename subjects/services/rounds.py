@@ -30,6 +30,7 @@ from alyx.labs.models import (
 )
 from alyx.labs.notifying import mark, tell_one, who_is_told
 from subjects.models import Subject, WaterAdministration, WaterRestriction, Weighing
+from subjects.queries.checks import open_checks
 from subjects.queries.water import welfare_on
 from subjects.rules import notices as rules
 from subjects.rules.day import Day
@@ -38,6 +39,7 @@ from subjects.services.notices import aside, tell
 
 log = logging.getLogger(__name__)
 
+OF_CHECK = ("surgery__subject__lab", "surgery__subject__responsible_user")
 Round = Callable[[Lab, datetime], None]
 
 
@@ -98,7 +100,8 @@ def water_round(lab: Lab, now: datetime) -> None:
 
 
 def evening_round(lab: Lab, now: datetime) -> None:
-    """Once per lab and local date: not weighed today, water for 23 hours due, the supplement after training still due."""
+    """Once per lab and local date: not weighed today, water for 23 hours due, the supplement after training still due, checks
+    after surgery that were not made."""
     wall = clock.utc_to_wall(now, lab.timezone)
     day = rules.evening_of(wall, settings.ALYX_EVENING_AT, settings.ALYX_DIGEST_AT)
     if day is None or not _begin("evening", lab, day, NotificationKind.WATER_DUE, "Evening check"):
@@ -109,6 +112,11 @@ def evening_round(lab: Lab, now: datetime) -> None:
         if animal.pk in days and (said := _worded(animal, rules.not_weighed, days[animal.pk])):
             with aside("the evening", animal):
                 tell(animal, NotificationKind.NOT_WEIGHED, f"not_weighed:{animal.pk}:{day}", said)
+    for check in open_checks(Subject.objects.filter(lab=lab)).filter(due_on__lte=day).select_related(*OF_CHECK):
+        animal = check.surgery.subject
+        with aside("a check", animal):
+            said = rules.not_checked(animal.nickname, check.due_on, day)
+            tell(animal, NotificationKind.POST_OP, f"not_checked:{animal.pk}:{day}", said)
 
 
 def _tell_water(animals: Sequence[Subject], day: date, now: datetime, *, part: str) -> dict[UUID, Day]:

@@ -13,9 +13,10 @@ from alyx.celery import TIMETABLE, app
 from alyx.core import clock
 from alyx.labs.models import Delivery, Lab, Notification, NotificationRule, Role, User
 from sessions.models import Session
-from subjects.models import Subject, Weighing
+from subjects.models import PostOpCheck, Subject, Weighing
 from subjects.queries import water as queries
 from subjects.services import notices, rounds
+from subjects.services.checks import record_check
 from tests.factories import (
     a_flag,
     a_lab,
@@ -24,6 +25,7 @@ from tests.factories import (
     a_restriction,
     a_session,
     a_subject,
+    a_surgery,
     a_user,
     a_water,
     a_weighing,
@@ -371,3 +373,53 @@ def test_two_tickers_at_once_make_one_round() -> None:
         assert kinds == ["digest", "not_weighed", "water_due"]
     finally:
         clock.set_offset(timedelta(0))
+
+
+# After surgery.
+
+
+def a_check(animal: Subject, due_on: date) -> PostOpCheck:
+    """Of a surgery three days before it was due."""
+    surgery = a_surgery(animal, datetime.combine(due_on - timedelta(days=3), TODAY.time()))
+    return PostOpCheck.objects.create(surgery=surgery, due_on=due_on, sheet=SHEET)
+
+
+SHEET = [{"key": "wound", "question": "?", "highest": 3}, {"key": "activity", "question": "?", "highest": 3}]
+
+
+def test_a_check_that_scores_badly_is_told_and_a_worse_one_again(lab: Lab, keeper: User) -> None:
+    check = a_check(a_subject(lab, responsible_user=keeper), TODAY.date())
+    for wound in (0, 2, 2, 3):
+        record_check(actor=keeper, check=check, values={"scores": {"wound": wound, "activity": 0}})
+    titles = [title for title, who in told("post_op") if who == "keeper"]
+    assert [title.split(maxsplit=1)[1] for title in sorted(titles, key=len)] == [
+        "is unwell after its surgery: 3 of 6",
+        "is to be watched after its surgery: 2 of 6",
+    ]
+    worst = Notification.objects.get(status="critical")
+    assert "wound 3 of 3" in worst.text
+
+
+def test_scores_that_are_no_news(lab: Lab, keeper: User) -> None:
+    animal = a_subject(lab, responsible_user=keeper)
+    earlier, later = a_check(animal, TODAY.date() - timedelta(days=1)), a_check(animal, TODAY.date())
+    record_check(actor=keeper, check=later, values={"scores": {"wound": 0}})
+    yesterday = {"scores": {"wound": 3}, "date_time": TODAY - timedelta(days=1)}
+    record_check(actor=keeper, check=earlier, values=yesterday)
+    assert told("post_op") == []
+
+
+def test_a_check_that_was_not_made_is_told_in_the_evening_once(lab: Lab, keeper: User) -> None:
+    late, done, future, dead = (a_subject(lab, responsible_user=keeper) for _ in range(4))
+    a_check(late, TODAY.date() - timedelta(days=1))
+    a_check(late, TODAY.date())
+    record_check(actor=keeper, check=a_check(done, TODAY.date()), values={"scores": {"wound": 0}})
+    a_check(future, TODAY.date() + timedelta(days=1))
+    a_check(dead, TODAY.date())
+    Subject.objects.filter(pk=dead.pk).update(died_on=TODAY.date())
+    for minute in (0, 1):
+        it_is(TODAY.replace(hour=20, minute=minute))
+        rounds.tick()
+    ((title, who),) = told("post_op")
+    assert title == f"{late.nickname} was not checked after its surgery ({TODAY.date()})"
+    assert who == "keeper"

@@ -16,11 +16,13 @@ class NotificationKind(models.TextChoices):
     UNDERWEIGHT = "underweight", "underweight"
     WATER_DUE = "water_due", "water still to give"
     NOT_WEIGHED = "not_weighed", "not weighed today"
+    POST_OP = "post_op", "after surgery"
     RESPONSIBLE_CHANGED = "responsible_changed", "responsible user changed"
     REQUEST_OPENED = "request_opened", "subject request opened"
     REQUEST_ASSIGNED = "request_assigned", "subject request assigned"
     DIGEST = "digest", "morning digest"
     RIG_SILENT = "rig_silent", "rig silent"
+    REPOSITORY_TROUBLE = "repository_trouble", "repository not ready for the night"
 
 
 class RuleScope(models.TextChoices):
