@@ -22,6 +22,9 @@ class NotificationKind(models.TextChoices):
     REQUEST_ASSIGNED = "request_assigned", "subject request assigned"
     DIGEST = "digest", "morning digest"
     RIG_SILENT = "rig_silent", "rig silent"
+    NIGHT_REPORT = "night_report", "last night's transfers"
+    NIGHT_ESCALATED = "night_escalated", "trouble of the night, passed on"
+    ALARM = "alarm", "the server's own alarm"
     REPOSITORY_TROUBLE = "repository_trouble", "repository not ready for the night"
 
 
