@@ -232,5 +232,8 @@ ALYX_DIGEST_AT = time.fromisoformat(
 ALYX_EVENING_AT = time.fromisoformat(
     os.environ.get("ALYX_EVENING_AT", "18:00")
 )  # not weighed today, supplement still due
+ALYX_PREFLIGHT_AT = time.fromisoformat(
+    os.environ.get("ALYX_PREFLIGHT_AT", "17:00")
+)  # repositories looked at before the night, by each one's own clock
 
 LOGGING = INSTANCE.logging()

@@ -2,11 +2,11 @@
 
 from alyx.core.reading import declare, everybody, through
 from datasets.models import Dataset
-from transfers.models import Attempt, NightWindow, TransferItem, TransferJob
+from transfers.models import Attempt, NightWindow, Preflight, TransferItem, TransferJob
 
 declare(
     {
-        **dict.fromkeys([TransferJob, NightWindow], everybody),
+        **dict.fromkeys([TransferJob, NightWindow, Preflight], everybody),
         TransferItem: through("dataset", Dataset),
         Attempt: through("item", TransferItem),
     }

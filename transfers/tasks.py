@@ -3,7 +3,7 @@
 import uuid
 
 from alyx.core.tasks import enqueue_on_commit, job
-from transfers.services import night
+from transfers.services import night, preflight
 from transfers.services.cache_publishing import publish_cache_tables
 from transfers.services.looking import look_at_due
 from transfers.services.nudging import nudge
@@ -14,6 +14,8 @@ def tick() -> None:
     """Open and close nights, and wake the others when there is work."""
     if night.tick():
         enqueue_on_commit(work)
+    if preflight.is_due():
+        enqueue_on_commit(look_before_night)
 
 
 @job(name="transfers.tasks.work", queue="posix")
@@ -38,6 +40,12 @@ def plan(labs: list[str]) -> None:
 def look() -> None:
     """Look at what somebody asked for, also by day."""
     look_at_due(asked_only=True)
+
+
+@job(name="transfers.tasks.look_before_night", queue="verify")
+def look_before_night() -> None:
+    """In the evening: look whether each repository is ready, and tell those who have to act."""
+    preflight.look_at_due()
 
 
 @job(name="transfers.tasks.publish", queue="verify")
