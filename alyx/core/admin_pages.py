@@ -44,6 +44,8 @@ class Page(admin.ModelAdmin[Any]):
     """Our column → the word of the services for it, where they differ."""
     labels: ClassVar[Mapping[str, str]] = {}
     """Field → its label, where the column's name says it badly."""
+    helps: ClassVar[Mapping[str, str]] = {}
+    """Field → what to know before filling it, where the column does not say it."""
     page_actions: ClassVar[Mapping[str, str]] = {}
     """Name of the action → the verb on its button."""
     superusers_see: ClassVar[frozenset[str]] = frozenset()
@@ -205,7 +207,9 @@ class Page(admin.ModelAdmin[Any]):
         form = super().get_form(request, obj, change=change, **kwargs)
         for name, field in form.base_fields.items():
             field.label = self.labels.get(name, field.label)
-            field.help_text = conditional_escape(field.help_text)  # Django's template trusts it: "<lab>" would vanish
+            field.help_text = conditional_escape(
+                self.helps.get(name, field.help_text)
+            )  # Django's template trusts it: "<lab>" would vanish
         if refused is None or not issubclass(form, PageForm):
             return form
         return form_after_refusal(form, refused, {word: name for name, word in self.wire.items()})

@@ -98,6 +98,7 @@ class CollaborationPage(_GivenPage):
     list_filter = ["duty", "lab"]
     search_fields = ["user__username", "lab__name"]
     fields = ["user", "duty", "lab"]
+    helps = {"duty": "what each may write: docs/permissions.md", "lab": "none: the duty is in all labs"}
 
     @admin.display(description="lab", ordering="lab__name")
     def where(self, given: Collaboration) -> Any:
