@@ -127,7 +127,7 @@ def test_a_digest_that_is_not_the_registered_one_names_its_file(ends: Ends) -> N
     assert ended.state is RemoteState.FAILED
     proofs = ends.destination.prove(ends.source, job)
     assert isinstance(proofs["1"], Proved)
-    assert (code(proofs["2"]), code(proofs["3"])) == (ErrorCode.DIGEST_MISMATCH, ErrorCode.STAGED_LOST)
+    assert (code(proofs["2"]), code(proofs["3"])) == (ErrorCode.DIGEST_MISMATCH, ErrorCode.LEFT_OUT)
 
 
 @pytest.mark.parametrize("fault", ["change", "tear"])

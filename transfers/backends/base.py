@@ -255,12 +255,17 @@ class RemoteState(StrEnum):
 @dataclass(frozen=True)
 class Remote:
     """A job where it runs. `outcomes` (by file key) are complete once the state is not ACTIVE; a file that is missing
-    from them is unknown: only its digest decides."""
+    from them is unknown: only its digest decides.
+
+    `detail`: how far it is, in words that change when it gets on. `problem`: why it stands still (it may still go on), or
+    why it ended badly as a whole.
+    """
 
     id: str
     state: RemoteState
     outcomes: Mapping[str, Moved | Failure] = field(default_factory=dict)
     detail: str = ""
+    problem: Failure | None = None
 
 
 class Reader(ABC):
@@ -324,16 +329,28 @@ class Backend(ABC):
 
     @abstractmethod
     def prepare(self) -> str:
-        """A new handle for one job, to be stored before `send`."""
+        """A new handle for one job, to be stored before `send`. Raises BackendFailure where others give it out."""
 
     @abstractmethod
     def send(self, source: "Backend", job: JobSpec, beat: Beat = unattended) -> Remote:
         """Bring the job's files from `source` into the staging place. The same handle never makes a second job:
-        sending again goes on where the first stopped."""
+        sending again goes on where the first stopped.
 
-    def poll(self, remote_ids: Collection[str]) -> dict[str, Remote]:
-        """How remote jobs stand. Only with REMOTE_JOBS: otherwise `send` has said everything."""
-        raise BackendFailure(ErrorCode.UNSUPPORTED, f"no remote jobs: {sorted(remote_ids)[:3]}")
+        With REMOTE_JOBS the answer has the remote job's id. Where it has the handle instead, nothing is known to have
+        begun: ACTIVE means that it may have (send again under the same handle), any other state that this call began
+        nothing for certain, and why.
+        """
+
+    def poll(self, remote_ids: Collection[str], *, files: bool = True) -> dict[str, Remote]:
+        """How remote jobs stand, whatever their destination, as far as this login sees them; one that is left out may live all
+        the same. `files`: with the outcomes of those that have ended; without, as cheaply as can be. Only with REMOTE_JOBS:
+        otherwise `send` has said everything. Raises BackendFailure."""
+        raise BackendFailure(ErrorCode.UNSUPPORTED, f"no remote jobs: {sorted(remote_ids)[:3]}, {files}")
+
+    def find(self, handle: str) -> Remote | None:
+        """The remote job that was begun under a handle; None: none is known (a submission may still be on its way). Only with
+        REMOTE_JOBS. Raises BackendFailure."""
+        raise BackendFailure(ErrorCode.UNSUPPORTED, f"no remote jobs: {handle}")
 
     def cancel(self, remote_id: str) -> None:
         """Ask a remote job to stop; it may write until `poll` says it has ended."""

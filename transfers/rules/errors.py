@@ -37,6 +37,11 @@ class ErrorCode(StrEnum):
     NAME_TOO_LONG = "name_too_long"
     TIMEOUT = "timeout"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    LEFT_OUT = "left_out"
+    """A remote job ended because of one of its files before the turn of this one; or it did not say because of which."""
+    OFFLINE = "offline"
+    """The place as a whole does not answer, seen before anything was begun."""
     TOO_BUSY = "too_busy"
     AUTH_FAILED = "auth_failed"
     CONSENT_REQUIRED = "consent_required"
@@ -62,6 +67,8 @@ class PolicyClass(StrEnum):
     """The place as a whole: it is blocked, its items wait and lose no attempt."""
     PERSON = "person"
     """Repeating cannot help: a person decides."""
+    COMPANY = "company"
+    """Another file of the same job spoiled it: again soon, in smaller company, and the try is not counted."""
     YIELD = "yield"
     """Somebody else holds the work: stop and leave everything as it is."""
 
@@ -102,6 +109,7 @@ _DEFAULTS: dict[PolicyClass, tuple[int | None, bool, int]] = {
     PolicyClass.INTEGRITY: (2, True, 1),
     PolicyClass.REPOSITORY: (None, False, 1),
     PolicyClass.PERSON: (1, True, 1),
+    PolicyClass.COMPANY: (None, False, 1_000_000),
     PolicyClass.YIELD: (None, False, 1_000_000),
 }
 
@@ -207,6 +215,21 @@ POLICIES: dict[ErrorCode, Policy] = {
         "The transfer did not end before its deadline. It was too much for one night, or stood still. "
         "What is missing follows next night in smaller batches.",
     ),
+    C.CANCELLED: _policy(
+        P.NIGHTLY,
+        "The transfer was cancelled before this file's turn. Somebody ended it, here or at the service. "
+        "It is tried again next night.",
+    ),
+    C.LEFT_OUT: _policy(
+        P.COMPANY,
+        "The transfer ended because of one of its files, before it was known which or before this file's turn. "
+        "It goes again by itself, with fewer others.",
+    ),
+    C.OFFLINE: _policy(
+        P.REPOSITORY,
+        "The repository does not answer: its server, its network or the service in front of it is off. "
+        "Start it, or mend the network; the waiting files follow by themselves.",
+    ),
     C.TOO_BUSY: _policy(
         P.TRANSIENT,
         "The service asked for fewer requests. It is tried again by itself, more slowly.",
@@ -282,7 +305,7 @@ def retry_delay(code: ErrorCode, attempts: int, jitter: float) -> timedelta:
         case PolicyClass.TRANSIENT:
             ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempts - 1, 10)))
             return max(timedelta(seconds=1), ceiling * jitter)
-        case PolicyClass.INTEGRITY | PolicyClass.YIELD:
+        case PolicyClass.INTEGRITY | PolicyClass.YIELD | PolicyClass.COMPANY:
             return timedelta(0)
         case PolicyClass.REPOSITORY:
             return REPOSITORY_PAUSE * (1 + jitter / 10)

@@ -50,6 +50,7 @@ class GlobusBackend(Backend):
 
     def __init__(self, place: Place, canary: str | None) -> None:
         self.place, self.canary = place, canary
+        self._ended: dict[str, tasks.Standing] = {}
 
     def limits(self) -> Limits:
         return Limits(_FILES_PER_JOB, bytes_per_job=1 << 40, path_bytes=_LONGEST_PATH - 48, name_bytes=255 - 24)
@@ -124,8 +125,11 @@ class GlobusBackend(Backend):
         collection.check_mark(self.canary)
         return collection
 
-    def poll(self, remote_ids: Several[str]) -> dict[str, Remote]:
-        return {**tasks.standings(Collection(self.place), remote_ids)}
+    def poll(self, remote_ids: Several[str], *, files: bool = True) -> dict[str, Remote]:
+        return {**tasks.standings(Collection(self.place), remote_ids, files=files)}
+
+    def find(self, handle: str) -> Remote | None:
+        return tasks.standing_of(Collection(self.place), handle, files=False)
 
     def cancel(self, remote_id: str) -> None:
         with Collection(self.place).client() as client:
@@ -133,7 +137,7 @@ class GlobusBackend(Backend):
 
     def prove(self, source: Backend, job: JobSpec, beat: Beat = unattended) -> dict[str, Proved | Failure]:
         try:
-            return sending.prove(self._staging(job), job, beat)
+            return sending.prove(self._staging(job), job, self._standing(job.handle), beat)
         except BackendFailure as error:
             return {**_all(job, error)}
 
@@ -151,6 +155,15 @@ class GlobusBackend(Backend):
         place.look()
         if not place.closed:
             Staging.claim(collection, job).close()
+
+    def _standing(self, handle: str) -> tasks.Standing | None:
+        """How the job's task stands; one that has ended with all it says is asked about once, however many parts a job has."""
+        if handle not in self._ended:
+            found = tasks.standing_of(Collection(self.place), handle)
+            if found is None or found.state is RemoteState.ACTIVE:
+                return found
+            self._ended[handle] = found
+        return self._ended[handle]
 
     def _checked(self) -> Collection:
         collection = Collection(self.place)

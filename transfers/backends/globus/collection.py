@@ -106,6 +106,10 @@ class Collection:
             self.make_folder(path)
         self._made.add(path)
 
+    def forget_folders(self) -> None:
+        """Folders that were made may be gone."""
+        self._made.clear()
+
     def rename(self, old: str, new: str) -> bool:
         """Give another name; False when nothing has the old one. The caller has looked that the new one is free."""
         names = self.place.path(old), self.place.path(new)

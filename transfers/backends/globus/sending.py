@@ -23,7 +23,7 @@ from transfers.backends.base import (
 )
 from transfers.backends.globus.collection import Collection
 from transfers.backends.globus.staging import Staging, demanded, staged_name
-from transfers.backends.globus.tasks import Standing, label_of, standing_of
+from transfers.backends.globus.tasks import Standing, label_of
 from transfers.backends.judging import check, size_failure
 from transfers.backends.paths import split
 from transfers.rules.errors import ErrorCode, PolicyClass, Side, policy
@@ -31,8 +31,8 @@ from transfers.rules.errors import ErrorCode, PolicyClass, Side, policy
 BEFORE_SUBMIT = declare("globus.before_submit")
 SUBMITTED = declare("globus.submitted")
 
-_SPREADS = {PolicyClass.REPOSITORY, PolicyClass.NIGHTLY}
-"""What such a problem of the task means is true of each of its files."""
+_SPREADS = {PolicyClass.REPOSITORY, PolicyClass.NIGHTLY, PolicyClass.TRANSIENT}
+"""What such a problem of the task means is true of each of its files; any other is one file's."""
 
 
 def failure_for(error: BackendFailure) -> Failure:
@@ -120,10 +120,9 @@ def _add(form: TransferData, source: Collection, staging: Staging, spec: FileSpe
         form.add_item(start, end, external_checksum=wanted[1], checksum_algorithm=wanted[0].upper())
 
 
-def prove(staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Proved | Failure]:
-    """What the service's record of the job's task proves of each file. Raises LeaseLost, BackendFailure."""
+def prove(staging: Staging, job: JobSpec, standing: Standing | None, beat: Beat) -> dict[str, Proved | Failure]:
+    """What the service's record of the job's task (`standing`) proves of each file. Raises LeaseLost, BackendFailure."""
     check(beat)
-    standing = standing_of(staging.collection, job.handle)
     outcomes: dict[str, Proved | Failure] = {}
     for spec in job.files:
         check(beat)
@@ -136,6 +135,7 @@ def prove(staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Proved | Fail
 
 def _prove(staging: Staging, standing: Standing | None, spec: FileSpec) -> Proved | Failure:
     split(spec.final_path)
+    split(spec.source_path, Side.SOURCE)  # such a file was never submitted
     if standing is None:
         return Failure(ErrorCode.STAGED_LOST, "nothing was submitted")
     if standing.state is RemoteState.ACTIVE:
@@ -148,11 +148,27 @@ def _prove(staging: Staging, standing: Standing | None, spec: FileSpec) -> Prove
 
 
 def _unknown(standing: Standing) -> Failure:
-    """A file of which nothing is on record: what ended the whole task, or simply once more."""
+    """A file of which nothing is on record: what ended the whole task; another file that ended it; or simply once more."""
     problem = standing.problem
-    if standing.state is RemoteState.EXPIRED or (problem and policy(problem.code).kind in _SPREADS):
+    if standing.state is RemoteState.CANCELLED:
+        return Failure(ErrorCode.CANCELLED, side=Side.BETWEEN)
+    if standing.state is RemoteState.EXPIRED:
         return problem or Failure(ErrorCode.EXPIRED, side=Side.BETWEEN)
-    return Failure(ErrorCode.STAGED_LOST, "the task says nothing of this file")
+    if problem is None:
+        return Failure(ErrorCode.STAGED_LOST, "the task says nothing of this file")
+    if policy(problem.code).kind in _SPREADS or _is_alone(standing):
+        return problem
+    return Failure(ErrorCode.LEFT_OUT, problem.detail, Side.BETWEEN)
+
+
+def _is_alone(standing: Standing) -> bool:
+    """Whether what ended the task can only be the fault of the one file of which nothing is on record."""
+    failed = (one for one in standing.outcomes.values() if isinstance(one, Failure))
+    return (
+        standing.unknown == 1
+        and standing.problem is not None
+        and standing.problem.code not in {one.code for one in failed}
+    )
 
 
 def _undemanded(moved: Moved, spec: FileSpec) -> Failure | None:

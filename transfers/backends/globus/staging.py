@@ -98,7 +98,11 @@ class Staging:
         return {note.removeprefix(f"{key}.") for note in self.named if note.startswith(f"{key}.")}
 
     def close(self) -> None:
-        """Nobody may use this handle any more, whatever its fence. Raises BackendFailure."""
+        """Nobody may use this handle any more, whatever its fence; and whoever did, suspended before giving a file its name,
+        finds no such file any more. Raises BackendFailure."""
+        if self.files:
+            self.collection.rename(self.root, f"{self.root}.barred.{self.job.fence}")
+            self.collection.forget_folders()
         self.collection.make_folder(f"{self.root}/{_CLOSED}")
 
 

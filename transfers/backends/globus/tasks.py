@@ -32,9 +32,14 @@ _ALGORITHMS = {"MD5": "md5", "SHA256": "sha256", "SHA-256": "sha256"}
 
 @dataclass(frozen=True)
 class Standing(Remote):
-    """A task. `problem`: why it stands still (it may still go on), or why it ended badly as a whole."""
+    """A task. `files`: how many it was given."""
 
-    problem: Failure | None = None
+    files: int = 0
+
+    @property
+    def unknown(self) -> int:
+        """Of how many files nothing is on record."""
+        return self.files - len(self.outcomes)
 
 
 def label_of(handle: str) -> str:
@@ -42,47 +47,50 @@ def label_of(handle: str) -> str:
     return f"alyx-{handle}"
 
 
-def standings(collection: Collection, ids: Iterable[str]) -> dict[str, Standing]:
-    """How these tasks stand: one request for a hundred that still run. A task that the service does not show is left
-    out. Raises BackendFailure."""
+def standings(collection: Collection, ids: Iterable[str], *, files: bool = True) -> dict[str, Standing]:
+    """How these tasks stand: one request for a hundred; `files`: and more for each that has ended. A task that the service
+    does not show is left out. Raises BackendFailure."""
     wanted, found = sorted(set(ids)), {}
     with collection.client() as client:
         for start in range(0, len(wanted), _IDS_AT_ONCE):
-            for one in _listed(client, {"task_id": wanted[start : start + _IDS_AT_ONCE]}):
+            for one in _listed(client, {"task_id": wanted[start : start + _IDS_AT_ONCE]}, files=files):
                 found[one.id] = one
     return found
 
 
-def standing_of(collection: Collection, handle: str) -> Standing | None:
-    """How the task of a job stands; None: nothing was ever submitted. Raises BackendFailure."""
+def standing_of(collection: Collection, handle: str, *, files: bool = True) -> Standing | None:
+    """How the task of a job stands; None: the service knows of none. Raises BackendFailure."""
     with collection.client() as client:
-        found = _listed(client, {"label": [label_of(handle)]})
+        found = _listed(client, {"label": [label_of(handle)]}, files=files)
     running = [one for one in found if one.state is RemoteState.ACTIVE]
     return next(iter(running or found), None)
 
 
-def _listed(client: TransferClient, which: dict[str, str | list[str]]) -> list[Standing]:
+def _listed(client: TransferClient, which: dict[str, str | list[str]], *, files: bool) -> list[Standing]:
     answer = client.task_list(limit=1000, filter=which, orderby="request_time DESC")
     now = parsedate_to_datetime(answer.headers["Date"])
-    return [_standing(client, document, now) for document in answer]
+    return [_standing(client, document, now, files=files) for document in answer]
 
 
-def _standing(client: TransferClient, task: Mapping[str, Any], now: datetime) -> Standing:
-    key = str(task["task_id"])
+def _standing(client: TransferClient, task: Mapping[str, Any], now: datetime, *, files: bool) -> Standing:
+    key, count = str(task["task_id"]), int(task["files"])
     state = _ENDED.get(task["status"], RemoteState.ACTIVE)
     if state is RemoteState.ACTIVE:
-        return Standing(key, state, detail=_progress(task), problem=_hindrance(task))
+        return Standing(key, state, detail=_progress(task), problem=_hindrance(task), files=count)
     fatal = task.get("fatal_error") or {}
     word = str(fatal.get("code") or "")
     problem = None if word in QUIET else of_event(word, str(fatal.get("description") or ""))
+    if not files:
+        return Standing(key, _FATAL.get(word, state), {}, _progress(task), problem, count)
     outcomes = _outcomes(client, task)
     if outcomes is None:
         if now - datetime.fromisoformat(str(task["completion_time"])) < LISTS_FOLLOW_WITHIN:
-            return Standing(key, RemoteState.ACTIVE, detail="it has ended; its lists of files are not complete yet")
+            waits = "it has ended; its lists of files are not complete yet"
+            return Standing(key, RemoteState.ACTIVE, detail=waits, files=count)
         outcomes = _outcomes(client, task, complete=False) or {}
     if problem is not None:
         outcomes = {**_blamed(client, task, word), **outcomes}
-    return Standing(key, _FATAL.get(word, state), outcomes, _progress(task), problem)
+    return Standing(key, _FATAL.get(word, state), outcomes, _progress(task), problem, count)
 
 
 def _progress(task: Mapping[str, Any]) -> str:
