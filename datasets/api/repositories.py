@@ -23,14 +23,15 @@ def _personal(rows: Any, value: str) -> Any:
     return rows.filter(role=RepositoryRole.LAB) if truth(value) else rows.exclude(role=RepositoryRole.LAB)
 
 
-_BUCKET = {"root", "endpoint", "region", "credential"}
+_PLACE = {"root", "endpoint", "region", "credential"}
+_ELSEWHERE = (RepositoryKind.S3, RepositoryKind.GLOBUS)
 
 
 class RepositoryPlace(serializers.DataRepository):
-    """A repository as it is sent: with the bucket it lies in, which is for superusers to say and is not told again. Which
-    folder of this machine one is, is not said over REST."""
+    """A repository as it is sent: with the bucket or collection it lies in, which is for superusers to say and is not told
+    again. Which folder of this machine one is, is not said over REST."""
 
-    kind = ChoiceField(choices=[RepositoryKind.POSIX, RepositoryKind.S3], required=False, write_only=True)
+    kind = ChoiceField(choices=RepositoryKind.choices, required=False, write_only=True)
     root = TextField(required=False, write_only=True, max_length=1000)  # type: ignore[assignment]
     endpoint = TextField(required=False, write_only=True, max_length=500)
     region = TextField(required=False, write_only=True, max_length=64)
@@ -60,8 +61,8 @@ class _Repositories(Endpoint):
         }
 
     def columns(self, sent: dict[str, Any], kind: str) -> dict[str, Any]:
-        """The columns of what was sent, without `globus_is_personal`; where it lies only for buckets."""
-        left_out = {"globus_is_personal"} | (set() if kind == RepositoryKind.S3 else _BUCKET)
+        """The columns of what was sent, without `globus_is_personal`; where it lies only for buckets and collections."""
+        left_out = {"globus_is_personal"} | (set() if kind in _ELSEWHERE else _PLACE)
         columns = {name: value for name, value in sent.items() if name not in left_out}
         if columns.get("repository_type", "") is None:
             columns["repository_type"] = ""

@@ -57,7 +57,7 @@ class Repository(Record):
     """A place for copies. Belongs to any number of labs, possibly none.
 
     `root` is where our code finds it (POSIX: a directory; S3: `s3://bucket/folder`, with the service's `endpoint` and
-    `region`, and the name of a `credential` that this machine keeps). The `globus_*` and `hostname` columns are what
+    `region`; Globus: `globus://<collection id>/folder`), `credential` the name of what this machine keeps to get in. The `globus_*` and `hostname` columns are what
     clients read and write. `data_url` ends in `<lab>/Subjects/` for the clients' sake.
     """
 
@@ -68,7 +68,8 @@ class Repository(Record):
     root = models.CharField(
         max_length=1000,
         blank=True,
-        help_text="the directory that holds the subjects' folders; S3: s3://bucket/folder of the subjects' folders",
+        help_text="the directory that holds the subjects' folders; S3: s3://bucket/folder of the subjects' folders; "
+        "Globus: globus://collection-id/folder of the subjects' folders",
     )
     endpoint = models.CharField(
         max_length=500, blank=True, default="", help_text="S3: the service's address; empty: Amazon's own"
@@ -78,7 +79,13 @@ class Repository(Record):
         max_length=64,
         blank=True,
         default="",
-        help_text="S3: a profile in this machine's AWS credentials file, never a key; empty: anonymous, only reads",
+        help_text="never a key. S3: a profile in this machine's AWS credentials file; empty: anonymous, only reads. "
+        "Globus: a section of this machine's ALYX_GLOBUS_CREDENTIALS; empty: default",
+    )
+    on_personal_computer = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Globus: by Connect Personal, of which Globus carries nothing to another; seen when it is marked",
     )
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     data_url = models.URLField(max_length=1000, null=True, blank=True, help_text="ends in <lab>/Subjects/")
@@ -116,6 +123,9 @@ class Repository(Record):
                 fields=["root", "endpoint"],
                 condition=~Q(root="") & Q(kind="s3"),
                 name="one_repository_per_bucket_folder",
+            ),
+            models.UniqueConstraint(
+                fields=["root"], condition=~Q(root="") & Q(kind="globus"), name="one_repository_per_collection_folder"
             ),
         ]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -19,11 +20,16 @@ from datasets.services.secrets import refuse_secrets
 
 _NAME = re.compile(r"[\w.-]+(?: [\w.-]+)*")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^/\s?#]+)*")
+_COLLECTION = re.compile(r"globus://([0-9a-fA-F-]{32,36})((?:/[^/\s?#]+)*)")
 _WORD = re.compile(r"[\w.-]*")
 _WHERE = ("root", "endpoint", "region", "credential")
 _SUPERUSERS_ONLY = (*_WHERE, "kind", "role", "uuid_in_names", "case_sensitive")
 """Which bytes of this machine are read and served, with whose keys, under which names: not for clients to decide."""
-_TAKEN = {"one_repository_per_directory": "root", "one_repository_per_bucket_folder": "root"}
+_TAKEN = {
+    "one_repository_per_directory": "root",
+    "one_repository_per_bucket_folder": "root",
+    "one_repository_per_collection_folder": "root",
+}
 
 
 @transaction.atomic
@@ -136,9 +142,23 @@ def _root(kind: str, root: str) -> str:
         if not _BUCKET.fullmatch(root.rstrip("/")):
             raise Invalid.of("root", "send s3://bucket/folder, the folder that holds the subjects' folders")
         return root.rstrip("/")
+    if kind == RepositoryKind.GLOBUS:
+        return _collection(root.rstrip("/"))
     if not PurePosixPath(root).is_absolute():
         raise Invalid.of("root", "send an absolute path")
     return root
+
+
+def _collection(root: str) -> str:
+    """One spelling for one place: the id as Globus writes it."""
+    found = _COLLECTION.fullmatch(root)
+    try:
+        key = UUID(found[1]) if found else None
+    except ValueError:
+        key = None
+    if found is None or key is None or ".." in found[2].split("/"):
+        raise Invalid.of("root", "send globus://<collection id>/folder, the folder that holds the subjects' folders")
+    return f"globus://{key}{found[2]}"
 
 
 def _endpoint(url: str) -> str:

@@ -68,6 +68,9 @@ class TransferItem(Record):
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text="counted when bound, so that a poison file cannot crash for ever"
     )
+    company = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="goes in a job of at most so many files: an earlier one failed as a whole"
+    )
     not_before = models.DateTimeField(db_default=AlyxNow())
     last_error_code = models.CharField(max_length=32, blank=True, default="")
     last_error = models.TextField(blank=True, default="")

@@ -27,10 +27,23 @@ class JobStates(models.TextChoices):
     SETTLED = JobState.SETTLED.value
 
 
-class TransferJob(Record):
-    """One POSIX batch (later: one Globus task, one S3 run). A worker holds it by a lease; each holder has a new fence.
+class RemoteStates(models.TextChoices):
+    """How a job that runs elsewhere was when it was last asked about. Only an active one may still write."""
 
-    `submission_id` names the operation before it is sent anywhere, so that a killed sender repeats the same one.
+    ACTIVE = "active"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class TransferJob(Record):
+    """One batch of files to a directory or bucket, or one task of Globus. A worker holds it by a lease; each holder has a new
+    fence.
+
+    `submission_id` names the operation before it is sent anywhere, so that a killed sender repeats the same one. A job that
+    runs elsewhere is held only while it is sent and while its end is settled; between them nobody holds it, and what was
+    last seen of it is in the `remote_` columns.
     """
 
     backend = models.CharField(max_length=16, choices=RepositoryKind)
@@ -46,6 +59,20 @@ class TransferJob(Record):
     lease_until = models.DateTimeField(null=True, blank=True)
     fence = models.PositiveIntegerField(default=0)
     last_progress_at = models.DateTimeField(null=True, blank=True)
+    claims = models.PositiveSmallIntegerField(
+        default=0, help_text="how often it was taken up since a step last ended well"
+    )
+    due_at = models.DateTimeField(null=True, blank=True, help_text="not taken up, nor asked about, before")
+    handle_at = models.DateTimeField(
+        null=True, blank=True, help_text="since when submission_id is the one that the service gave out"
+    )
+    remote_state = models.CharField(max_length=16, choices=RemoteStates, blank=True, default="")
+    remote_problem = models.CharField(
+        max_length=32, blank=True, default="", help_text="why it stands still, or ended badly: a code of errors"
+    )
+    remote_status = models.JSONField(
+        default=dict, blank=True, help_text="progress, said (of the problem), and who cancelled it and why"
+    )
 
     class Meta(Record.Meta):
         ordering = ["-created_at", "id"]
@@ -61,11 +88,15 @@ class TransferJob(Record):
                 name="lease_iff_owned",
             ),
             models.CheckConstraint(condition=~Q(state="settled") | Q(lease_owner=""), name="no_lease_on_a_settled_job"),
+            models.CheckConstraint(
+                condition=Q(remote_state="") | Q(remote_id__isnull=False), name="remote_state_of_something_remote"
+            ),
         ]
         indexes = [
             models.Index(
                 fields=["lease_until", "created_at"], condition=~Q(state__in=sorted(JOB_TERMINAL)), name="jobs_live"
-            )
+            ),
+            models.Index(fields=["due_at"], condition=Q(remote_state="active"), name="jobs_running_elsewhere"),
         ]
 
     def __str__(self) -> str:
