@@ -122,8 +122,9 @@ def pytest(title: str, arguments: list[str], environment: dict[str, str]) -> Out
 
     code, unsteady = run(*arguments), ()
     if code == FAILED and "-n" in arguments:
-        failed = sorted(json.loads((cache / "v" / "cache" / "lastfailed").read_text()))
-        if len(failed) <= MOST_AGAIN:
+        noted = cache / "v" / "cache" / "lastfailed"
+        failed = sorted(json.loads(noted.read_text())) if noted.exists() else []
+        if 0 < len(failed) <= MOST_AGAIN:
             say(f"tests: once more, alone: {', '.join(failed)}")
             code = run(*failed)
             unsteady = tuple(failed) if code == 0 else ()
