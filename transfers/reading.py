@@ -1,14 +1,23 @@
 """Who reads what of the engine: files on their way as the datasets they are of; jobs and nights name only repositories."""
 
-from alyx.core.reading import declare, everybody, of_lab, through
-from datasets.models import Dataset
+from django.db.models import Q
+
+from alyx.core.reading import Reach, declare, everybody, through
+from datasets.models import Dataset, Repository
 from transfers.models import Attempt, FoundFile, IntakePolicy, NightWindow, Preflight, Scan, TransferItem, TransferJob
+
+
+def _found(reach: Reach, at: str) -> Q:
+    """Of the caller's labs; of no lab we know: at their repositories."""
+    places = Repository.objects.filter(labs__in=reach.labs).values("pk")
+    return Q(**{f"{at}lab__in": reach.labs}) | Q(**{f"{at}lab__isnull": True, f"{at}repository__in": places})
+
 
 declare(
     {
         **dict.fromkeys([TransferJob, NightWindow, Preflight, Scan, IntakePolicy], everybody),
         TransferItem: through("dataset", Dataset),
         Attempt: through("item", TransferItem),
-        FoundFile: of_lab(of_none=True),
+        FoundFile: _found,
     }
 )
