@@ -184,7 +184,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "alyx.core.rest.answers.Answers",
     "EXCEPTION_HANDLER": "alyx.core.rest.errors.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"] if THROTTLE else [],
     "DEFAULT_THROTTLE_RATES": {"user": "3000/min", "login": "30/min"},

@@ -110,6 +110,7 @@ class Login(Endpoint):
     throttle_classes = (AddressRate, AccountRate) if settings.THROTTLE else ()
     serializer_class = AuthToken
     pagination_class = None
+    posted = (200,)
 
     @extend_schema(operation_id="auth_token_create")
     def post(self, request: Request) -> Response:

@@ -19,7 +19,7 @@ class RegisterFile(Endpoint):
 
     pagination_class = None
 
-    @extend_schema(request=None, responses=None)
+    @extend_schema(request=None, responses={201: None})
     def post(self, request: Request) -> Response:
         """The records of the files, in their order; 403 in the clients' own shape when one is protected."""
         try:

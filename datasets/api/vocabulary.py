@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -179,7 +178,7 @@ class _RepositoryTypes(_Words):
 
     def record(self, row: Any) -> dict[str, Any]:
         """A type of repository on the wire."""
-        return {"url": self.link("data-repository-type", quote(row.name)), "json": row.json, "name": row.name}
+        return {"url": self.link("data-repository-type", row.name), "json": row.json, "name": row.name}
 
 
 class RepositoryTypeList(_RepositoryTypes, _WordList):

@@ -57,6 +57,7 @@ class ChronicListView(_Chronic, ListEndpoint):
 
     query_fields = CHRONIC_INSERTIONS
     filters = CHRONIC_FILTERS
+    posted = (200, 201)
 
     def get_serializer_class(self) -> Any:
         """Bodies are detail records."""

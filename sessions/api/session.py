@@ -46,6 +46,7 @@ class SessionListView(_Sessions, ListEndpoint):
 
     query_fields = SESSIONS
     filters = FILTERS
+    posted = (200, 201)
 
     def get_serializer_class(self) -> Any:
         """Bodies are detail records."""

@@ -87,6 +87,7 @@ class WaterListView(_Waters, ListEndpoint):
         "water_administered": amount("volume_ml", "millilitres"),
         "water_type": equals("water_type__name"),
     }
+    posted = (200, 201)
 
     def post(self, request: Request) -> Response:
         """Water given: 201 when it is new, 200 when it was there."""

@@ -54,6 +54,7 @@ class WeighingListView(_Weighings, ListEndpoint):
 
     query_fields = WEIGHINGS
     filters = {**MOMENT, "weight": amount("weight_g", "grams")}
+    posted = (200, 201)
 
     def post(self, request: Request) -> Response:
         """A weighing: 201 when it is new, 200 when it was there."""

@@ -160,7 +160,7 @@ def written_by(request_id: str) -> int:
 def check(case: Any, answer: Any, written: int) -> None:
     """No fault, no traceback, nothing half done, and what is documented."""
     from schemathesis.checks import not_a_server_error
-    from schemathesis.specs.openapi.checks import response_schema_conformance
+    from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
     checks: list[Any] = [not_a_server_error]
     if answer.status_code >= 400:
@@ -172,6 +172,8 @@ def check(case: Any, answer: Any, written: int) -> None:
     elif case.operation.path not in NOT_JSON and answer.status_code != 204:
         assert answer.headers["content-type"] == ["application/json"]
         checks.append(response_schema_conformance)
+    if answer.status_code < 400:
+        checks.append(status_code_conformance)
     case.validate_response(answer, checks=checks)
 
 

@@ -17,6 +17,7 @@ class SyncFileStatus(Endpoint):
     """`/sync-file-status`."""
 
     pagination_class = None
+    posted = (200,)
 
     @extend_schema(responses=list[str], description=f"A bare array of at most {PENDING_AT_MOST} relative paths.")
     def get(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar, final
+from urllib.parse import quote
 
 import pghistory
 from django.db import transaction
@@ -31,6 +32,9 @@ from alyx.core.rest.parsing import StrictJSONParser
 from alyx.core.rest.query_language import QueryFields
 from alyx.core.rest.query_time import bounded
 
+IN_A_SEGMENT = "~:@!$&'()*+,;="
+"""What stands in a segment of a path as it is, besides letters, digits and `-._` (RFC 3986)."""
+
 
 class Endpoint(GenericAPIView[Any]):
     """The base of all views: the caller is named in the audit, answers are JSON whatever was asked for."""
@@ -41,6 +45,8 @@ class Endpoint(GenericAPIView[Any]):
     filters: ClassVar[Filters] = {}
     query_fields: ClassVar[QueryFields | None] = None
     bounded_in_time: ClassVar[bool] = True
+    posted: ClassVar[tuple[int, ...]] = (201,)
+    """The codes a POST may answer with."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Reading is bounded in time (`query_time`)."""
@@ -90,8 +96,8 @@ class Endpoint(GenericAPIView[Any]):
         return dict(serializer.validated_data)
 
     def link(self, endpoint: str, key: object) -> str:
-        """The absolute URL of a record."""
-        return f"{self.base_url}/{endpoint}/{key}"
+        """The absolute URL of a record. A name may hold any character."""
+        return f"{self.base_url}/{endpoint}/{quote(str(key), safe=IN_A_SEGMENT)}"
 
     @property
     def base_url(self) -> str:
