@@ -3,7 +3,7 @@
 import uuid
 
 from alyx.core.tasks import enqueue_on_commit, job
-from transfers.services import night, preflight
+from transfers.services import night, preflight, scanning, scans
 from transfers.services.cache_publishing import publish_cache_tables
 from transfers.services.looking import look_at_due
 from transfers.services.nudging import nudge
@@ -16,12 +16,21 @@ def tick() -> None:
         enqueue_on_commit(work)
     if preflight.is_due():
         enqueue_on_commit(look_before_night)
+    scans.begin_scans()
+    if scans.due_scans().exists():
+        enqueue_on_commit(scan)
 
 
 @job(name="transfers.tasks.work", queue="posix")
 def work() -> None:
     """Look, plan and pack while a window is open; drive jobs, lapsed ones first."""
     night.night_work()
+
+
+@job(name="transfers.tasks.scan", queue="verify")
+def scan() -> None:
+    """Look through lab repositories for files that nobody registered, once each night."""
+    scanning.work_on_scans(budget_seconds=night.BUDGET_SECONDS)
 
 
 @job(name="transfers.tasks.run_jobs", queue="posix")
