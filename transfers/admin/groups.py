@@ -39,7 +39,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "datasets.Tag",
         "datasets.Repository",
     ),
-    "Transfers": ("transfers.TransferItem", "transfers.TransferJob", "transfers.NightWindow"),
+    "Transfers": (
+        "transfers.TransferItem",
+        "transfers.TransferJob",
+        "transfers.NightWindow",
+        "transfers.FoundFile",
+        "transfers.Scan",
+    ),
     "Review and notes": ("core.ReviewFlag", "labs.Notification", "labs.NotificationRule", "core.Note"),
     "Labs and people": (
         "labs.Lab",
@@ -52,6 +58,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "subjects.LabConditions",
         "labs.WelfarePolicy",
         "labs.PolicyWindow",
+        "transfers.IntakePolicy",
         "labs.Token",
     ),
     VOCABULARIES: (
