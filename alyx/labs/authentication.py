@@ -3,8 +3,10 @@
 import hmac
 import uuid
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 from django.utils.timezone import now  # noqa: TID251  (only decides whether to write; the value is the database's)
 from rest_framework import authentication, exceptions
@@ -12,6 +14,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from alyx.core.clock import AlyxNow
+from alyx.core.prepared import rows_of
 from alyx.labs.models import Token, User
 from alyx.labs.rigs import heard_from
 
@@ -19,11 +22,40 @@ INVALID = "Invalid token."
 """ONE logs in again when it reads exactly this in a 403."""
 
 
+@cache
+def _live_token() -> tuple[str, list[str], list[str]]:
+    """The statement that reads a live token with its user, and the attributes of both in its order."""
+    quote = connection.ops.quote_name
+    of_token, of_user = (
+        [(field.attname, str(field.column)) for field in model._meta.concrete_fields] for model in (Token, User)
+    )
+    columns = [f"t.{quote(column)}" for _, column in of_token] + [f"u.{quote(column)}" for _, column in of_user]
+    sql = (
+        f"SELECT {', '.join(columns)} FROM {quote(Token._meta.db_table)} t"  # noqa: S608  (names of ours)
+        f" JOIN {quote(User._meta.db_table)} u ON u.id = t.user_id WHERE t.id = %(id)s AND t.revoked_at IS NULL"
+    )
+    return sql, [name for name, _ in of_token], [name for name, _ in of_user]
+
+
+def _read_token(pk: uuid.UUID) -> Token | None:
+    """The live token with its user. As prepared SQL: it runs with every request, and the ORM needs ten times as long."""
+    sql, of_token, of_user = _live_token()
+    found = rows_of(sql, {"id": pk})
+    if not found:
+        return None
+    alias, row = connection.alias, found[0]
+    token: Token = Token.from_db(alias, of_token, row[: len(of_token)])
+    token.user = User.from_db(alias, of_user, row[len(of_token) :])
+    return token
+
+
 def token_of(key: str) -> Token | None:
     """The live token of this key, if it is one of ours."""
     try:
-        token = Token.objects.select_related("user").get(pk=uuid.UUID(key[:32]), revoked_at__isnull=True)
-    except (Token.DoesNotExist, ValueError):
+        token = _read_token(uuid.UUID(key[:32]))
+    except ValueError:
+        return None
+    if token is None:
         return None
     return (
         token
