@@ -107,8 +107,9 @@ def open_reading(settings: Any) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Two more marks."""
+    """Our own marks."""
     config.addinivalue_line("markers", "embedded: tries the embedded servers themselves")
+    config.addinivalue_line("markers", "faults: long: by `make test-faults`, not by `make test`")
     config.addinivalue_line("markers", "once: the same on every PostgreSQL, and long: every page, every hostile body")
 
 
