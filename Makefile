@@ -8,10 +8,10 @@ PY := $(VENV)/bin/python
 SOURCES := alyx subjects sessions datasets transfers rig_outbox tests demo benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev test check lint types goldens bench screenshots clean
+.PHONY: help demo serve dev test test-faults check lint types goldens bench screenshots clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.dev ## a small lab, a night of copies, an analyst; then serves (ARGS=--once: ends instead)
 	@$(PY) -m demo $(ARGS)
@@ -25,6 +25,9 @@ dev: $(VENV)/.dev ## the site with debug pages and reload at PORT; no worker
 
 test: $(VENV)/.dev ## every test on the embedded PostgreSQL, then the integration tests on Debian's PostgreSQL and Redis
 	@$(PY) -m tests.run $(ARGS)
+
+test-faults: $(VENV)/.dev ## kills, faults on the wire, the soak, the model: whole, in under 50 minutes
+	@$(PY) -m tests.run --faults $(ARGS)
 
 check: lint types ## lint, types, import contracts, missing migrations, settings, goldens
 	$(PY) -m pytest -q tests/contracts -m "not once"

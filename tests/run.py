@@ -24,9 +24,15 @@ from tests.servers import Missing, browser, debian_postgres, install, redis_serv
 
 STATE = ROOT / "var" / "test"
 PARALLEL = ("-n", "2", "--no-loadscope-reorder", "--durations", "20")
-INTEGRATION = "not model and not browser and not embedded and not once"
+NOT_FAULTS = "not faults"
+"""What `make test` leaves to `make test-faults`."""
+INTEGRATION = f"not model and not browser and not embedded and not once and {NOT_FAULTS}"
 """What is run again on the servers: not what needs no server, looks at pages, tries the embedded ones or every page and body."""
 
+
+FAULTS = ("tests/wire", "tests/soak", "tests/kill", "tests/model", "tests/s3/test_killed.py", "tests/globus/test_killed.py",
+          "tests/backends/test_posix_killed.py")  # fmt: skip
+"""Where `make test-faults` looks: with what is marked `faults`, and with the short selection of it in `make test`."""
 
 MOST_AGAIN = 2
 """More failures than that are no accident of the machine's load."""
@@ -57,6 +63,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     if "--screenshots" in arguments:
         return screenshots()
+    if "--faults" in arguments:
+        return faults([one for one in arguments if one != "--faults"])
     chosen = list(arguments) or list(PARALLEL)
     outcomes = [embedded(chosen)]
     try:
@@ -76,8 +84,8 @@ def embedded(arguments: list[str]) -> Outcome:
     except Missing as missing:
         say(f"tests: no browser tests: {missing}")
         title += " (without the browser tests)"
-        return pytest(title, [*arguments, "-m", "not browser"], {})
-    return pytest(title, arguments, {"ALYX_CHROMIUM": chromium})
+        return pytest(title, [*arguments, "-m", f"not browser and {NOT_FAULTS}"], {})
+    return pytest(title, [*arguments, "-m", NOT_FAULTS], {"ALYX_CHROMIUM": chromium})
 
 
 def on_servers(arguments: list[str]) -> Outcome:
@@ -139,6 +147,14 @@ def screenshots() -> int:
         sys.stderr.write(f"screenshots: {missing}\n")
         return 1
     return 0 if pytest("screenshots", ["-m", "browser"], environment).passed else 1
+
+
+def faults(arguments: list[str]) -> int:
+    """The whole of what breaks things on purpose: kills, faults on the wire, the soak, the model. One after the other."""
+    chosen = arguments or list(FAULTS)
+    outcome = pytest("everything that breaks something on purpose", [*chosen, "--durations", "20", "-rA", "--tb=short"], {})
+    say(str(outcome))
+    return 0 if outcome.passed else 1
 
 
 def say(text: str) -> None:
