@@ -4,14 +4,17 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from globus_sdk import TransferClient
 
+from alyx.core import clock
 from tests.backends.rig import NAME, NIGHT, content_of
 from tests.globus.driver import CLIENT, NATIVE, REFRESH, SECRET, StandIn
+from tests.globus.night import GlobusNight, make_night
 from transfers.backends.base import Failure, FileSpec, JobSpec, Promoted, Proved, RemoteState
 from transfers.backends.globus import GlobusBackend, Place
 from transfers.backends.globus.place import FILE
@@ -132,3 +135,15 @@ def ends(process: StandIn, credentials: Path, tmp_path: Path) -> Iterator[Ends]:
     process.control("clock", "rate", per_second=None)
     for task in process.tasks():
         process.control("task", task["id"], cancelled=1)
+
+
+@pytest.fixture
+def globus_night(process: StandIn, credentials: Path, tmp_path: Path, transactional_db: None) -> Iterator[GlobusNight]:
+    """A lab with a server and a central store in collections. Commits for real."""
+    assert credentials.exists()
+    clock.set_offset(timedelta(0))
+    yield make_night(process, tmp_path)
+    process.heal()
+    for task in process.tasks():
+        process.control("task", task["id"], cancelled=1)
+    clock.set_offset(timedelta(0))

@@ -17,7 +17,7 @@ from tests.transfers.world import World, assert_converged, run
 from transfers.backends.base import LeaseLost
 from transfers.models import NightWindow, TransferItem, TransferJob
 from transfers.rules.lifecycle import LEASE_SECONDS
-from transfers.services import leases, moving, registering
+from transfers.services import leases, registering, steps
 from transfers.services.leases import claim_job
 from transfers.services.moving import drive_job
 from transfers.services.packing import pack_jobs
@@ -136,16 +136,16 @@ def test_a_worker_frozen_before_it_promotes_finds_its_staging_place_gone(
 ) -> None:
     """It wakes up after another worker has taken the job to its end, and after a new version has arrived as well."""
     asleep, awake = threading.Event(), threading.Event()
-    real = moving._promote
+    real = steps._promote
     lost: list[bool] = []
 
-    def slow(run_: moving.Run, *rest: object) -> None:
+    def slow(run_: steps.Run, *rest: object) -> None:
         if threading.current_thread().name == "frozen":
             asleep.set()
             awake.wait(30)
         real(run_, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(moving, "_promote", slow)
+    monkeypatch.setattr(steps, "_promote", slow)
     monkeypatch.setattr(leases.Lease, "beat", lambda self: True)
 
     def frozen() -> None:
@@ -170,14 +170,14 @@ def test_a_worker_frozen_before_it_promotes_finds_its_staging_place_gone(
 def test_a_version_registered_while_the_file_was_under_way_makes_the_item_stale_and_is_copied_next(
     world: World, windows: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = moving._promote
+    real = steps._promote
 
     def register_first(*rest: object) -> None:
-        monkeypatch.setattr(moving, "_promote", real)
+        monkeypatch.setattr(steps, "_promote", real)
         world.revise(world.datasets[0], b"changed on the way")
         real(*rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(moving, "_promote", register_first)
+    monkeypatch.setattr(steps, "_promote", register_first)
     drive_job(windows=windows)
     states = TransferItem.objects.filter(dataset=world.datasets[0]).values_list("content_version", "state")
     assert list(states) == [(1, "stale")]
@@ -192,11 +192,11 @@ def test_a_version_registered_after_the_bytes_got_their_name_is_never_proved_by_
     real = registering.register_proved
 
     def register_first(**rest: object) -> int:
-        monkeypatch.setattr(moving, "register_proved", real)
+        monkeypatch.setattr(steps, "register_proved", real)
         world.revise(world.datasets[0], b"changed after its arrival")
         return real(**rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(moving, "register_proved", register_first)
+    monkeypatch.setattr(steps, "register_proved", register_first)
     drive_job(windows=windows)
     assert world.copy(world.datasets[0]).state == CopyState.EXPECTED
     run()

@@ -301,6 +301,11 @@ class Backend(ABC):
     def establish_canary(self, canary: str) -> None:
         """Mark the root as this repository's. Raises CANARY_WRONG when it bears another mark; repeating is harmless."""
 
+    def on_personal_computer(self) -> bool:
+        """Whether it is reached by somebody's own computer, of which the service carries nothing to another such. Raises
+        BackendFailure."""
+        return False
+
     @abstractmethod
     def stat(self, paths: Iterable[str]) -> dict[str, Look]:
         """A look at each path. Raises nothing."""

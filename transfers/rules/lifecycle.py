@@ -3,6 +3,7 @@
 Pure: no Django. The database guards are generated from these tables.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -86,3 +87,13 @@ JOB_MOVES: frozenset[tuple[JobState, JobState]] = frozenset(
 LEASE_SECONDS = 45
 HEARTBEAT_SECONDS = 15
 """A worker that has not been heard for LEASE_SECONDS has lost what it held."""
+
+POLLED_FIRST = timedelta(seconds=1)
+POLLED_AT_LEAST = timedelta(minutes=5)
+STALLED_AFTER = timedelta(hours=6)
+"""A remote job that has not got on for so long, with an error of its own, is cancelled; a pause stops this clock."""
+
+
+def poll_pause(age: timedelta) -> timedelta:
+    """How long until a remote job that began `age` ago is asked about again: soon at first, then every five minutes."""
+    return min(POLLED_AT_LEAST, max(POLLED_FIRST, age / 2))

@@ -15,6 +15,10 @@ BYTES_PER_JOB = 16 * 1024**3
 FILES_PER_STEP = 500
 BYTES_PER_STEP = 2 * 1024**3
 """How much of a job is copied, proved, named and registered before the next part of it begins."""
+APART = ("globus",)
+"""Kinds of repository whose service carries files between its own places only, and only by one login."""
+COMPANY_AT_MOST = 50
+"""Files in a job after one of a larger job spoiled it for the others."""
 CLAIMS_AT_MOST = 5
 """A job whose worker died this often is taken apart: its files travel alone from then on."""
 
@@ -38,9 +42,14 @@ class Bounds:
         return Bounds(max(1, min(self.files, files)), min(self.size_bytes, size_bytes))
 
 
+def fewer(files: int) -> int:
+    """How many files travel together at most after a job of so many ended as a whole because of one: the culprit is alone
+    after a few rounds, and the good ones have gone on their way by then."""
+    return max(1, min(COMPANY_AT_MOST, files // 8))
+
+
 JOB = Bounds(FILES_PER_JOB, BYTES_PER_JOB)
 STEP = Bounds(FILES_PER_STEP, BYTES_PER_STEP)
-ALONE = Bounds(1, BYTES_PER_JOB)
 
 
 def cut(files: Iterable[tuple[Key, int | None]], bounds: Bounds) -> Iterator[list[Key]]:

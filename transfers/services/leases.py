@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -27,6 +28,7 @@ _CLAIM = """
 WITH next AS (
     SELECT j.id FROM transfers_transferjob j LEFT JOIN transfers_nightwindow w ON w.id = j.window_id
      WHERE j.state <> 'settled' AND (j.lease_until IS NULL OR j.lease_until <= alyx_now())
+       AND j.remote_state <> 'active' AND (j.due_at IS NULL OR j.due_at <= alyx_now())
        AND (%(job)s::uuid IS NULL OR j.id = %(job)s::uuid)
        AND (j.state <> 'prepared' OR w.state = 'open' AND w.ends_at > alyx_now() AND (
             j.window_id = ANY (%(windows)s::uuid[]) OR %(windows)s::uuid[] IS NULL AND (
@@ -36,9 +38,10 @@ WITH next AS (
 )
 UPDATE transfers_transferjob j
    SET lease_owner = %(owner)s, lease_until = alyx_now() + make_interval(secs => %(seconds)s), fence = j.fence + 1,
-       last_progress_at = alyx_now(), state = CASE WHEN j.state = 'prepared' THEN 'submitting' ELSE j.state END
+       claims = j.claims + 1, due_at = NULL, last_progress_at = alyx_now(),
+       state = CASE WHEN j.state = 'prepared' THEN 'submitting' ELSE j.state END
   FROM next WHERE j.id = next.id
-RETURNING j.id, j.fence
+RETURNING j.id, j.fence, j.claims
 """
 _BEAT = """
 UPDATE transfers_transferjob
@@ -47,6 +50,12 @@ UPDATE transfers_transferjob
 """
 _RELEASE = """
 UPDATE transfers_transferjob SET lease_owner = '', lease_until = NULL
+ WHERE id = %(job)s AND fence = %(fence)s AND lease_owner = %(owner)s
+"""
+_PUT_DOWN = """
+UPDATE transfers_transferjob
+   SET lease_owner = '', lease_until = NULL, claims = CASE WHEN %(well)s THEN 0 ELSE claims END,
+       due_at = alyx_now() + make_interval(secs => %(wait)s)
  WHERE id = %(job)s AND fence = %(fence)s AND lease_owner = %(owner)s
 """
 
@@ -64,6 +73,8 @@ class Lease:
     fence: int
     owner: str
     beaten_at: float
+    claims: int = 1
+    """How often the job was taken up since a step of it last ended well, this time included."""
 
     @contextmanager
     def hold(self) -> Iterator[TransferJob]:
@@ -88,11 +99,19 @@ class Lease:
         """Let the job go. A lease that was lost already stays lost."""
         self._change(_RELEASE)
 
-    def _change(self, statement: str) -> bool:
+    def put_down(self, wait: timedelta, *, well: bool) -> None:
+        """Let the job go until later. `well`: the step ended as it should, earlier deaths of workers are forgotten."""
+        self._change(_PUT_DOWN, wait=wait.total_seconds(), well=well)
+
+    def _change(self, statement: str, **more: Any) -> bool:
+        parameters: dict[str, Any] = {
+            "job": self.job_id,
+            "fence": self.fence,
+            "owner": self.owner,
+            "seconds": LEASE_SECONDS,
+        }
         with connection.cursor() as cursor:
-            cursor.execute(
-                statement, {"job": self.job_id, "fence": self.fence, "owner": self.owner, "seconds": LEASE_SECONDS}
-            )
+            cursor.execute(statement, parameters | more)
             return bool(cursor.rowcount)
 
 
@@ -116,10 +135,10 @@ def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None =
     if row is None:
         return None
     failpoint(CLAIMED)
-    return Lease(row[0], row[1], owner, at)
+    return Lease(row[0], row[1], owner, at, row[2])
 
 
 def claimable() -> int:
-    """How many jobs nobody holds."""
-    free = TransferJob.objects.exclude(state="settled")
+    """How many jobs nobody holds, but for those that wait for a later time."""
+    free = TransferJob.objects.exclude(state="settled").exclude(due_at__gt=AlyxNow())
     return int((free.filter(lease_until__isnull=True) | free.filter(lease_until__lte=AlyxNow())).count())

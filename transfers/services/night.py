@@ -24,8 +24,9 @@ from transfers.services.leases import claimable
 from transfers.services.looking import Looked, due_looks, look_at_due
 from transfers.services.moving import drive_job
 from transfers.services.packing import pack_jobs
-from transfers.services.places import READABLE_STATES, backend_for, heal_repositories, reachable
+from transfers.services.places import READABLE_STATES, REMOTE_KINDS, backend_for, heal_repositories, reachable
 from transfers.services.planning import EVERYTHING, Scope, plan_transfers
+from transfers.services.polling import poll_jobs
 from transfers.services.reconsidering import reconsider_items, wake_waiting
 from transfers.services.windows import (
     cancel_unsent,
@@ -44,6 +45,7 @@ BUDGET_SECONDS = 240.0
 """How long one task works before it lets another one go on."""
 ROUNDS_AT_MOST = 6
 STAGING_KEPT = timedelta(days=7)
+SWEPT_AGAIN_S = 3600.0
 
 
 def tick() -> bool:
@@ -89,12 +91,17 @@ def run_jobs(
     budget_seconds: float = BUDGET_SECONDS,
     once: Callable[[], None] = lambda: None,
 ) -> int:
-    """Drive jobs that nobody holds, one after the other, until there is none or the time is over; how many."""
+    """Drive jobs that nobody holds, one after the other, and ask about those that run elsewhere, until there is none or the
+    time is over; how many were driven."""
     until = time.monotonic() + budget_seconds
     driven = 0
-    while time.monotonic() < until and drive_job(windows=windows) is not None:
-        driven += 1
-        once()
+    while time.monotonic() < until:
+        asked = poll_jobs()
+        if drive_job(windows=windows) is not None:
+            driven += 1
+            once()
+        elif not asked:
+            break
     return driven
 
 
@@ -113,7 +120,7 @@ def sweep() -> None:
     """Remove staging places that no live job owns and that nobody touched for a week."""
     before = clock.now() - STAGING_KEPT
     for repository in Repository.objects.filter(state__in=READABLE_STATES, role__in=["central", "mirror", "archive"]):
-        if not reachable(repository):
+        if not reachable(repository) or not _sweep_due(repository):
             continue
         live = TransferJob.objects.filter(destination=repository).exclude(state=JobState.SETTLED)
         handles = [handle.hex for handle in live.values_list("submission_id", flat=True)]
@@ -121,6 +128,18 @@ def sweep() -> None:
             backend_for(repository).sweep_staging(before, handles)
         except BackendFailure as failure:
             log.info("staging of %s not swept: %s", repository.name, failure)
+
+
+_swept: dict[uuid.UUID, float] = {}
+
+
+def _sweep_due(repository: Repository) -> bool:
+    """Looking costs a service requests, of which it grants few: once an hour and process is enough there."""
+    last, now = _swept.get(repository.pk), time.monotonic()
+    if repository.kind in REMOTE_KINDS and last is not None and now - last < SWEPT_AGAIN_S:
+        return False
+    _swept[repository.pk] = now
+    return True
 
 
 @dataclass
@@ -193,6 +212,7 @@ def _drive_all(windows: list[uuid.UUID], progress: Progress, patience_seconds: f
     before = live.count()
     patient_until = time.monotonic() + patience_seconds
     while (left := live.count()) > 0:
+        poll_jobs()
         if time.monotonic() >= patient_until and drive_job(windows=windows) is not None:
             progress.say(progress)
             continue
@@ -205,6 +225,9 @@ def _drive_all(windows: list[uuid.UUID], progress: Progress, patience_seconds: f
 
 
 def _waiting_for_a_place(windows: list[uuid.UUID]) -> int:
-    """Jobs that nobody can end now, because their destination cannot be reached to bar a former owner."""
-    blocked = TransferJob.objects.filter(window__in=windows, fence__gt=1).exclude(state=JobState.SETTLED)
-    return blocked.exclude(destination__state="active").count()
+    """Jobs that nobody can end now: their destination cannot be reached to bar a former owner, or the task elsewhere stands
+    still and says why."""
+    blocked = Q(fence__gt=1) & ~Q(destination__state="active")
+    standing = Q(remote_state="active") & ~Q(remote_problem="")
+    rows = TransferJob.objects.filter(blocked | standing, window__in=windows)
+    return rows.exclude(state=JobState.SETTLED).count()

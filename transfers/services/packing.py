@@ -16,7 +16,7 @@ from transfers.models import NightWindow, TransferItem, TransferJob
 from transfers.models.window import WindowState
 from transfers.rules.errors import ErrorCode
 from transfers.rules.lifecycle import ItemState
-from transfers.rules.routing import ALONE, JOB, Bounds, cut
+from transfers.rules.routing import JOB, Bounds, cut
 from transfers.services.places import backend_for
 from transfers.services.planning import EVERYTHING, IN_LAB, Scope
 
@@ -27,7 +27,8 @@ AT_ONCE = 20_000
 
 _READY = f"""
 SELECT i.id, i.size_bytes, s.repository_id, i.destination_id,
-       i.size_class = 'large' OR i.last_error_code = %(poison)s, i.copy_id, i.content_version
+       CASE WHEN i.size_class = 'large' OR i.last_error_code = %(poison)s THEN 1 ELSE i.company END,
+       i.copy_id, i.content_version
   FROM transfers_transferitem i
   JOIN datasets_filerecord s ON s.id = i.source_id
   JOIN datasets_filerecord c ON c.id = i.copy_id
@@ -45,7 +46,8 @@ SELECT i.id, i.size_bytes, s.repository_id, i.destination_id,
  LIMIT %(limit)s
    FOR UPDATE OF i SKIP LOCKED
 """  # noqa: S608  (put together from constants)
-Route = tuple[uuid.UUID, uuid.UUID, bool]
+Route = tuple[uuid.UUID, uuid.UUID, int | None]
+"""Source, destination, and how many files may go together (None: as many as a job takes)."""
 
 
 @transaction.atomic
@@ -66,16 +68,16 @@ def pack_jobs(*, actor: Any = None, scope: Scope = EVERYTHING, at_most: int = AT
         cursor.execute(_READY, parameters)
         ready = cursor.fetchall()
     moved = copies.mark_incoming(actor=actor, copies=[(row[5], row[6]) for row in ready])
-    for item, size, source, destination, alone, copy, _ in ready:
+    for item, size, source, destination, company, copy, _ in ready:
         if copy in moved:
-            routes[source, destination, alone].append((item, size))
+            routes[source, destination, company].append((item, size))
             sizes[item] = size
     if not routes:
         return 0
     repositories = Repository.objects.in_bulk({one for route in routes for one in route[:2]})
     made = 0
-    for (source, destination, alone), files in routes.items():
-        for part in cut(files, _bounds(repositories[destination], alone=alone)):
+    for (source, destination, company), files in routes.items():
+        for part in cut(files, _bounds(repositories[destination], company)):
             _make_job(repositories[source], repositories[destination], windows[source], part, sizes)
             made += 1
     failpoint(BEFORE_COMMIT)
@@ -88,9 +90,9 @@ def _open_windows() -> QuerySet[NightWindow]:
     return NightWindow.objects.filter(state=WindowState.OPEN, ends_at__gt=AlyxNow()).order_by("-kind")
 
 
-def _bounds(destination: Repository, *, alone: bool) -> Bounds:
+def _bounds(destination: Repository, company: int | None) -> Bounds:
     limits = backend_for(destination).limits()
-    return (ALONE if alone else JOB).capped(limits.files_per_job, limits.bytes_per_job)
+    return JOB.capped(min(limits.files_per_job, company or limits.files_per_job), limits.bytes_per_job)
 
 
 def _make_job(

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -10,10 +11,10 @@ from django.db.models import Max
 from alyx.core.errors import Conflict, Forbidden, Invalid
 from alyx.labs.models import MANAGING_ROLES
 from datasets.models import Repository, RepositoryKind, RepositoryState
-from transfers.backends.base import Backend, BackendFailure, Health
+from transfers.backends.base import Backend, BackendFailure, Failure, Health
 from transfers.backends.posix import PosixBackend
-from transfers.models import TransferItem
-from transfers.rules.errors import ErrorCode, policy
+from transfers.models import TransferItem, TransferJob
+from transfers.rules.errors import ErrorCode, Side, policy
 from transfers.rules.lifecycle import ItemState
 
 
@@ -37,11 +38,20 @@ def _s3(repository: Repository) -> Backend:
     return S3Backend(place, _mark(repository))
 
 
+def _globus(repository: Repository) -> Backend:
+    from transfers.backends.globus import GlobusBackend, Place  # noqa: PLC0415  (only where Globus is used)
+
+    return GlobusBackend(Place.of(repository.root, repository.credential), _mark(repository))
+
+
 MAKERS: dict[str, Callable[[Repository], Backend]] = {
     RepositoryKind.POSIX: _posix,
     RepositoryKind.S3: _s3,
+    RepositoryKind.GLOBUS: _globus,
 }
-"""How a backend is made for each kind of repository. Kinds without a row cannot be reached by our code yet."""
+"""How a backend is made for each kind of repository."""
+REMOTE_KINDS = (RepositoryKind.GLOBUS,)
+"""Those whose service moves the bytes by itself (`Feature.REMOTE_JOBS`), and in which nothing of ours reads any."""
 
 READABLE_STATES = (RepositoryState.ACTIVE, RepositoryState.RETIRING)
 BLAMED: dict[ErrorCode, RepositoryState] = {
@@ -50,6 +60,7 @@ BLAMED: dict[ErrorCode, RepositoryState] = {
     ErrorCode.CANARY_WRONG: RepositoryState.QUARANTINED,
 }
 """What a failure of the whole place makes of it; other such failures block it."""
+_SILENT = (ErrorCode.UNREACHABLE, ErrorCode.TIMEOUT, ErrorCode.TOO_BUSY)
 _HEALS = (RepositoryState.BLOCKED, RepositoryState.FULL, RepositoryState.QUARANTINED)
 
 
@@ -92,7 +103,19 @@ def establish_canary(*, actor: Any, repository: Repository) -> uuid.UUID:
     except BackendFailure as failure:
         raise Conflict(f"{held.name}: {policy(failure.code).sentence} ({failure.detail})") from failure
     repository.canary = held.canary
+    _note_computer(held)
     return uuid.UUID(str(held.canary))
+
+
+def _note_computer(repository: Repository) -> None:
+    """Whether it is somebody's own computer, for the planner: some services carry nothing between two such."""
+    try:
+        personal = backend_for(repository).on_personal_computer()
+    except BackendFailure:
+        return
+    Repository.objects.filter(pk=repository.pk).exclude(on_personal_computer=personal).update(
+        on_personal_computer=personal
+    )
 
 
 def probe(repository: Repository) -> Health:
@@ -110,6 +133,35 @@ def block(*, repository: Repository, code: ErrorCode, detail: str) -> None:
     Repository.objects.filter(pk=repository.pk, state__in=[RepositoryState.ACTIVE, *_HEALS]).exclude(
         state=state, state_reason=reason
     ).update(state=state, state_reason=reason)
+
+
+def examine(repository: Repository) -> Health:
+    """How the place is now, before or while it is used; it is stopped, with the reason, where it cannot be: also where it does
+    not answer, so that its files wait with it and lose no try."""
+    health = probe(repository)
+    if health.problem is None:
+        return health
+    problem = ErrorCode.OFFLINE if health.problem in _SILENT else health.problem
+    if policy(problem).blocks_repository:
+        block(repository=repository, code=problem, detail=health.detail)
+    return replace(health, problem=problem)
+
+
+def unusable(job: TransferJob) -> Failure | None:
+    """Whether one end of a job cannot be used now, seen before anything is begun; the repository is stopped if so."""
+    for side, repository in ((Side.SOURCE, job.source), (Side.DESTINATION, job.destination)):
+        health = examine(repository)
+        problem, detail = health.problem, health.detail
+        if problem is None and side is Side.DESTINATION:
+            if health.read_only:
+                problem = ErrorCode.READ_ONLY
+            elif health.free_bytes is not None and health.free_bytes < job.bytes_total:
+                problem, detail = ErrorCode.NO_SPACE, f"{health.free_bytes} bytes free, {job.bytes_total} needed"
+            if problem is not None:
+                block(repository=repository, code=problem, detail=detail)
+        if problem is not None:
+            return Failure(problem, f"{repository.name}: {detail}", side)
+    return None
 
 
 def heal_repositories() -> list[str]:

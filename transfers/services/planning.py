@@ -16,7 +16,7 @@ from datasets.models import SERVER_ROLES, FileRecord, Repository
 from datasets.rules import alf
 from datasets.rules.copies import FILLABLE, CopyState
 from transfers.rules.lifecycle import LIVE
-from transfers.rules.routing import LARGE_FROM_BYTES, SERVING
+from transfers.rules.routing import APART, LARGE_FROM_BYTES, SERVING
 from transfers.services.places import MAKERS, READABLE_STATES, allow_managing
 
 MID_INSERT = declare("planner.mid_insert")
@@ -40,6 +40,7 @@ class Scope:
             "repository": self.repository.pk if self.repository else None,
             "servers": list(SERVER_ROLES),
             "kinds": list(MAKERS),
+            "apart": list(APART),
             "readable": list(READABLE_STATES),
             "serving": [state.value for state in SERVING],
             "fillable": sorted(FILLABLE),
@@ -90,6 +91,9 @@ SOURCES = """
        AND q.state = ANY (%(readable)s) AND q.kind = ANY (%(kinds)s) AND q.root <> ''
        AND q.id <> {destination}.id
        AND (q.kind, q.root, q.endpoint) <> ({destination}.kind, {destination}.root, {destination}.endpoint)
+       AND (q.kind = {destination}.kind AND q.credential = {destination}.credential
+              AND NOT (q.on_personal_computer AND {destination}.on_personal_computer)
+            OR q.kind <> ALL (%(apart)s) AND {destination}.kind <> ALL (%(apart)s))
      ORDER BY s.state = 'verified' DESC, q.role <> 'lab' DESC, q.id
      LIMIT 1"""
 """The best copy to read from: proved before claimed, a server's before a lab's."""

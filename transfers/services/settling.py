@@ -24,8 +24,9 @@ from transfers.models import Attempt, TransferItem, TransferJob
 from transfers.rules.errors import ErrorCode, parse_code, policy, retry_delay
 from transfers.rules.evidence import LOOKS_APART, SOURCE_TROUBLES, after_failure
 from transfers.rules.lifecycle import IN_FLIGHT, JOB_ENDED, JOB_WRITING, ItemState, JobState
+from transfers.rules.routing import fewer
 from transfers.services.leases import Lease
-from transfers.services.places import backend_for
+from transfers.services.places import REMOTE_KINDS, backend_for
 from transfers.services.planning import EVERYTHING, SOURCES
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,12 @@ log = logging.getLogger(__name__)
 ITEMS_SETTLED = declare("settler.items_settled")
 RELEASED = declare("settler.released")
 SETTLED = declare("settler.settled")
+CLOSED = declare("remote.closed")
 
 _NOTE = """
-UPDATE transfers_transferitem i SET last_error_code = w.code, last_error = w.sentence
+UPDATE transfers_transferitem i
+   SET last_error_code = w.code, last_error = w.sentence,
+       company = CASE WHEN w.code = ANY (%(spoiled)s) THEN %(fewer)s ELSE i.company END
   FROM unnest(%(items)s::uuid[], %(codes)s::text[], %(sentences)s::text[]) AS w (id, code, sentence)
  WHERE i.id = w.id
 """
@@ -47,8 +51,13 @@ SELECT i.id FROM transfers_transferitem i
 """  # noqa: S608  (put together from constants)
 
 
-def end_job(*, lease: Lease, failures: Mapping[uuid.UUID, Failure]) -> None:
-    """No writer of the job lives any more: say so, together with what failed. Raises LeaseLost."""
+_SPOILED = (ErrorCode.LEFT_OUT, ErrorCode.EXPIRED)
+"""What would be better off in smaller company next time."""
+
+
+def end_job(*, lease: Lease, failures: Mapping[uuid.UUID, Failure], otherwise: JobState = JobState.FAILED) -> None:
+    """No writer of the job lives any more: say so, together with what failed. `otherwise`: how it ended where not every
+    file arrived. Raises LeaseLost."""
     with lease.hold() as job:
         left = list(TransferItem.objects.filter(job=job, state__in=sorted(IN_FLIGHT)))
         noted = {item.pk: failures.get(item.pk, Failure(ErrorCode.LEASE_LOST)) for item in left}
@@ -59,12 +68,14 @@ def end_job(*, lease: Lease, failures: Mapping[uuid.UUID, Failure]) -> None:
                     "items": list(noted),
                     "codes": [failure.code for failure in noted.values()],
                     "sentences": [_sentence(failure) for failure in noted.values()],
+                    "spoiled": list(_SPOILED),
+                    "fewer": fewer(job.files_total),
                 },
             )
         transition(
             TransferJob.objects.filter(pk=job.pk),
             sources=sorted(JOB_WRITING),
-            to=JobState.FAILED if left else JobState.SUCCEEDED,
+            to=otherwise if left else JobState.SUCCEEDED,
         )
 
 
@@ -81,13 +92,22 @@ class _Outcome:
 
 
 def settle_job(*, lease: Lease) -> None:
-    """Give each item that is still in flight its outcome, clear the staging place, settle the job. Raises LeaseLost."""
+    """Give each item that is still in flight its outcome, clear the staging place, settle the job.
+
+    A job of a service is settled only when its staging place is closed: what was sent under its handle, and whoever slept
+    while giving a file its name, finds nothing there. Raises LeaseLost, BackendFailure (of such a place: try again).
+    """
+    if lease.fence > 1 and _was_sent(lease):
+        release_staging(lease)
+        failpoint(CLOSED)
     with lease.hold() as job:
         if job.state not in JOB_ENDED:
             return
         _settle_items(job)
+        elsewhere = job.backend in REMOTE_KINDS
     failpoint(ITEMS_SETTLED)
-    _release(lease)
+    if not elsewhere:
+        _release(lease)
     failpoint(RELEASED)
     with lease.hold() as job:
         transition(
@@ -96,8 +116,14 @@ def settle_job(*, lease: Lease) -> None:
             to=JobState.SETTLED,
             lease_owner="",
             lease_until=None,
+            due_at=None,
         )
     failpoint(SETTLED)
+
+
+def _was_sent(lease: Lease) -> bool:
+    """Whether a service may know the job by its handle."""
+    return TransferJob.objects.filter(pk=lease.job_id, state__in=sorted(JOB_ENDED), handle_at__isnull=False).exists()
 
 
 def _settle_items(job: TransferJob) -> None:
@@ -119,8 +145,13 @@ def _settle_items(job: TransferJob) -> None:
     }
     _write(left, outcomes)
     copies.give_up(actor=None, copies=[item.copy_id for item in left])
-    if job.state != JobState.CANCELLED:
+    if not _never_begun(job):
         Attempt.objects.bulk_create(_attempt(item, job, outcomes[item.pk].state) for item in left)
+
+
+def _never_begun(job: TransferJob) -> bool:
+    """Its window ended first: no try was made."""
+    return job.state == JobState.CANCELLED and job.handle_at is None
 
 
 def _is_current(item: TransferItem) -> bool:
@@ -155,7 +186,7 @@ def _with_other_source(items: list[TransferItem]) -> set[uuid.UUID]:
 
 
 def _outcome(job: TransferJob, item: TransferItem, now: datetime, *, other_source: bool) -> _Outcome:
-    if job.state == JobState.CANCELLED or other_source:
+    if _never_begun(job) or other_source:
         return _Outcome(ItemState.RETRY_WAIT, now, uncount=True)
     code = parse_code(item.last_error_code)
     if after_failure(code, item.attempts) is ItemState.NEEDS_HUMAN:

@@ -79,6 +79,9 @@ class GlobusBackend(Backend):
             raise BackendFailure(ErrorCode.CANARY_WRONG, f"the root is marked {', '.join(found)}")
         self.canary = canary
 
+    def on_personal_computer(self) -> bool:
+        return sending.is_personal(Collection(self.place).document())
+
     def stat(self, paths: Iterable[str]) -> dict[str, Look]:
         wanted, collection = list(paths), Collection(self.place)
         try:

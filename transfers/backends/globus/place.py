@@ -11,6 +11,7 @@ import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,7 +19,9 @@ from globus_sdk import (
     ClientCredentialsAuthorizer,
     ConfidentialAppAuthClient,
     GlobusError,
+    GlobusHTTPResponse,
     NativeAppAuthClient,
+    NetworkError,
     RefreshTokenAuthorizer,
     TransferClient,
 )
@@ -78,10 +81,22 @@ _lock = threading.Lock()
 _clients: dict[tuple[int, str], TransferClient] = {}
 
 
+class _Client(TransferClient):
+    """The SDK's own, which takes an answer that broke off within its headers for one without content."""
+
+    def request(self, *args: Any, **more: Any) -> GlobusHTTPResponse:
+        """Ask. Raises NetworkError when the answer is no JSON: every answer of Transfer is."""
+        answer = super().request(*args, **more)
+        if answer.data is None:
+            message = "the answer broke off"
+            raise NetworkError(message, ValueError(f"{answer.http_status}, without content"))
+        return answer
+
+
 def _connect(credential: str, side: Side) -> TransferClient:
     section = _section(credential, side)
     try:
-        return TransferClient(authorizer=_authorizer(section), app_name="alyx", retry_config=_retries())
+        return _Client(authorizer=_authorizer(section), app_name="alyx", retry_config=_retries())
     except KeyError as missing:
         detail = f"section [{credential}] lacks {missing}: client_id with client_secret or refresh_token"
         raise BackendFailure(ErrorCode.AUTH_FAILED, detail, side) from None

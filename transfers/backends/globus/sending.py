@@ -45,12 +45,13 @@ def failure_for(error: BackendFailure) -> Failure:
 def refuse_two_personal(source: Collection, destination: Collection) -> None:
     """Globus carries nothing from one personal computer to another without a subscription. Raises UNSUPPORTED."""
     ends = (source.document(), destination.document())
-    if all(_is_personal(end) for end in ends):
+    if all(is_personal(end) for end in ends):
         detail = f"{ends[0]['display_name']} and {ends[1]['display_name']} are both on personal computers"
         raise BackendFailure(ErrorCode.UNSUPPORTED, detail, Side.BETWEEN)
 
 
-def _is_personal(document: dict[str, object]) -> bool:
+def is_personal(document: dict[str, object]) -> bool:
+    """Whether a collection is of Globus Connect Personal."""
     return bool(document.get("is_globus_connect")) or str(document.get("entity_type") or "").startswith("GCP")
 
 
