@@ -17,6 +17,7 @@ declare(
     {
         **dict.fromkeys([TransferJob, NightWindow, Preflight, Scan, IntakePolicy], everybody),
         TransferItem: through("dataset", Dataset),
+        Decision: of_lab(),
         Attempt: through("item", TransferItem),
         FoundFile: _found,
     }

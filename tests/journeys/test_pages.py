@@ -29,6 +29,8 @@ KEPT = {
     "list-dataset-tablet-light": "datasets-tablet",
     "list-reviewflag-desktop-light": "inbox",
     "first-desktop-light": "first-page",
+    "morning-desktop-light": "morning",
+    "morning-tablet-light": "morning-tablet",
     "water-history-desktop": "water-history",
     "water-round-tablet": "water-round-tablet",
     "water-training-desktop": "water-training",

@@ -28,7 +28,7 @@ class TransferItemPage(ReadOnlyPage):
     list_display = ["file", "destination", "standing", "attempts", "size", "why", "moved"]
     list_display_links = ["file"]
     list_select_related = ["destination"]
-    list_filter = ["state", "last_error_code", "destination"]
+    list_filter = ["state", "last_error_code", "destination", "dataset__session__lab"]
     search_fields = ["=dataset__id", "=id", "dest_path_key__startswith"]
     actions = ["retry", "cancel"]
     page_actions: ClassVar[dict[str, str]] = {"retry": "Try again now", "cancel": "Do not copy this"}

@@ -1,0 +1,63 @@
+"""The morning after a night with planted faults, in the browser: each is named, and one click from its event log."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from pytest_django import DjangoDbBlocker
+
+from tests.factories.lab_days import LabDays
+from tests.journeys.conftest import Opener
+from tests.journeys.test_pages import picture
+from tests.transfers.faults import Planted, faulty_night
+from tests.transfers.world import World, make_world
+
+PAGE = "/admin/transfers/morning/?lab=nightlab"
+
+
+@pytest.fixture(scope="module")
+def faulty(
+    days: LabDays, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[World, Planted]]:
+    """Beside the lab of the other pages, emptied with it."""
+    folder = tmp_path_factory.mktemp("night")
+    with django_db_blocker.unblock():
+        world = make_world(folder, "_night")
+        type(world.lab).objects.filter(pk=world.lab.pk).update(name="nightlab")
+        world.lab.refresh_from_db()
+        yield world, faulty_night(world, folder)
+
+
+@pytest.mark.parametrize(("viewport", "theme"), [("tablet", "light"), ("desktop", "dark"), ("desktop", "light")])
+def test_the_morning_page_fits_and_names_each_fault(
+    viewport: str, theme: str, faulty: tuple[World, Planted], opened: Opener, screenshots: Path | None
+) -> None:
+    watch = opened(PAGE, viewport, theme)
+    picture(watch, screenshots, f"morning-{viewport}-{theme}")
+    text = watch.page.inner_text("#content")
+    for named in (
+        "file gone from",
+        "hash differs at",
+        "permission denied at",
+        faulty[1].mirror.name,
+        "A worker died",
+        "revised",
+    ):
+        assert named in text
+    assert watch.problems == []
+    assert watch.overflow() == []
+    assert watch.too_small() == []
+    assert watch.small_print() == []
+    assert watch.faint() == []
+
+
+def test_one_click_to_the_event_log_and_one_button_to_retry(faulty: tuple[World, Planted], opened: Opener) -> None:
+    watch = opened("/admin/")
+    watch.page.get_by_role("link", name="Last night").first.click()
+    watch.page.locator(".need", has_text="file gone from").get_by_role("link", name="gone.times").click()
+    expect(watch.page.locator("#content")).to_contain_text("The file is not at the source any more")
+    watch.open(PAGE)
+    watch.page.get_by_role("button", name="Retry failed set").click()
+    expect(watch.page.locator(".messagelist")).to_contain_text("Tried again")
+    assert watch.problems == []

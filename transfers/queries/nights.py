@@ -1,0 +1,244 @@
+"""What each lab's night did: its windows, and how far its files and sessions came. One statement for all labs.
+
+Bounded by the files of the night and by what is still under way; the size of the registry does not matter.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Max
+
+from alyx.core.status import Status
+from alyx.labs.models import Lab
+from datasets.models import SERVER_ROLES
+from transfers.models import NightWindow
+from transfers.queries.sql import LAB_OF, rows_of
+from transfers.rules.lifecycle import LIVE
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files, their bytes, and the sessions they belong to."""
+
+    files: int = 0
+    bytes: int = 0
+    sessions: int = 0
+
+
+@dataclass
+class Night:
+    """One lab's night."""
+
+    lab: uuid.UUID
+    name: str
+    zone: str
+    on: date | None = None
+    windows: list[NightWindow] = field(default_factory=list)
+    expected: Part = field(default_factory=Part)
+    """All that was to be brought."""
+    moved: Part = field(default_factory=Part)
+    """The bytes are at the destination, proved or not yet; sessions: all their files are."""
+    verified: Part = field(default_factory=Part)
+    """Read back there and equal; sessions: all their files are."""
+    failed: Part = field(default_factory=Part)
+    moving: Part = field(default_factory=Part)
+    not_begun: Part = field(default_factory=Part)
+    replaced: Part = field(default_factory=Part)
+    """Revised, withdrawn or given up meanwhile: nothing more is brought of them."""
+    is_latest: bool = True
+    unprotected_since: datetime | None = None
+    """The oldest file whose copies are not all proved has been so since then."""
+    taken_over: int = 0
+    """How often a worker took a job over from one that had died."""
+    needs: int = 0
+    """How many things wait for a person."""
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """When the first window opened."""
+        return min((window.starts_at for window in self.windows), default=None)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the last one ends or ended."""
+        return max((window.ends_at for window in self.windows), default=None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one is open still."""
+        return any(window.state == "open" for window in self.windows)
+
+    @property
+    def standing(self) -> tuple[Status, str]:
+        """One word for it."""
+        if self.needs or self.failed.files:
+            return (Status.FAILED, "needs you") if self.needs else (Status.WARNING, "retrying")
+        if self.moving.files or self.is_open:
+            return Status.NEUTRAL, "still moving" if self.moving.files else "open"
+        if self.not_begun.files:
+            return Status.WARNING, "not begun"
+        if not self.windows:
+            return Status.NEUTRAL, "no night yet"
+        return Status.FINE, "all verified" if self.expected.files else "nothing to do"
+
+
+def labs_read_by(reader: Any) -> list[Lab]:
+    """The labs whose nights this person sees. Nights are a lab's: a share in a project is not enough."""
+    reach = reader.reach
+    if reach.is_public:
+        return []
+    rows = Lab.objects.order_by("name")
+    return list(rows if reach.is_superuser or reach.everything else rows.filter(pk__in=reach.labs))
+
+
+def nights(labs: Iterable[Lab], on: date | None = None) -> list[Night]:
+    """The night of this date, or the latest one of each lab."""
+    found = {lab.pk: Night(lab.pk, lab.name, lab.timezone) for lab in labs}
+    latest = _latest(found)
+    for lab, day in latest.items():
+        found[lab].on = on or day
+        found[lab].is_latest = on is None or on >= day
+    if on is not None:
+        for night in found.values():
+            night.on = on
+    for lab, window in _windows(found, {night.on for night in found.values() if night.on}):
+        if window.local_date == found[lab].on:
+            found[lab].windows.append(window)
+    _count(found)
+    return list(found.values())
+
+
+def dates(lab: uuid.UUID, around: date) -> tuple[date | None, date | None]:
+    """The dates of this lab's nights before and after."""
+    rows = NightWindow.objects.filter(repository__labs=lab)
+    before = rows.filter(local_date__lt=around).aggregate(day=Max("local_date"))["day"]
+    after = rows.filter(local_date__gt=around).order_by("local_date").values_list("local_date", flat=True).first()
+    return before, after
+
+
+def _latest(labs: Iterable[uuid.UUID]) -> dict[uuid.UUID, date]:
+    rows = NightWindow.objects.filter(repository__labs__in=list(labs)).order_by()
+    return dict(rows.values_list("repository__labs").annotate(day=Max("local_date")))
+
+
+def _windows(labs: Iterable[uuid.UUID], days: set[date]) -> list[tuple[uuid.UUID, NightWindow]]:
+    keys = set(labs)
+    rows = NightWindow.objects.filter(local_date__in=days, repository__labs__in=keys).distinct()
+    windows = list(rows.select_related("repository").prefetch_related("repository__labs").order_by("starts_at"))
+    return [(lab.pk, window) for window in windows for lab in window.repository.labs.all() if lab.pk in keys]
+
+
+_FIGURES = f"""
+WITH chosen AS (
+    SELECT * FROM unnest(%(labs)s::uuid[], %(windows)s::uuid[]) AS c (lab_id, window_id)
+), job AS MATERIALIZED (
+    SELECT c.lab_id, j.id, j.fence FROM transfers_transferjob j JOIN chosen c ON c.window_id = j.window_id
+), touched AS (
+    SELECT i.id FROM job JOIN transfers_transferitem i ON i.job_id = job.id
+    UNION SELECT a.item_id FROM job JOIN transfers_attempt a ON a.job_id = job.id
+    UNION SELECT i.id FROM transfers_transferitem i WHERE i.state = ANY (%(live)s)
+), fact AS (
+    SELECT {LAB_OF} AS lab_id, d.session_id, coalesce(i.size_bytes, 0) AS bytes, i.id,
+           i.state = ANY (%(live)s) AS live, i.state,
+           i.job_id IN (SELECT id FROM job) AS of_night
+      FROM touched JOIN transfers_transferitem i ON i.id = touched.id
+      JOIN datasets_dataset d ON d.id = i.dataset_id LEFT JOIN lab_sessions_session s ON s.id = d.session_id
+), told AS (
+    SELECT lab_id, session_id, bytes, CASE
+        WHEN of_night AND state = 'done' THEN 'verified'
+        WHEN state IN ('stale', 'cancelled') THEN 'replaced'
+        WHEN state IN ('verifying', 'promoted', 'moved') THEN 'arrived'
+        WHEN state = 'bound' THEN 'bound'
+        WHEN state = 'planned' THEN 'planned'
+        WHEN state = 'done' THEN 'later'
+        ELSE 'failed' END AS word
+      FROM fact WHERE lab_id = ANY (%(labs)s) AND (NOT live OR of_night OR lab_id = ANY (%(latest)s)
+                       OR id IN (SELECT a.item_id FROM job JOIN transfers_attempt a ON a.job_id = job.id))
+), session AS (
+    SELECT lab_id, session_id,
+           count(*) AS files, sum(bytes) AS bytes,
+           count(*) FILTER (WHERE word = 'verified') AS verified, sum(bytes) FILTER (WHERE word = 'verified') AS verified_bytes,
+           count(*) FILTER (WHERE word = 'arrived') AS arrived, sum(bytes) FILTER (WHERE word = 'arrived') AS arrived_bytes,
+           count(*) FILTER (WHERE word = 'bound') AS bound, sum(bytes) FILTER (WHERE word = 'bound') AS bound_bytes,
+           count(*) FILTER (WHERE word = 'planned') AS planned, sum(bytes) FILTER (WHERE word = 'planned') AS planned_bytes,
+           count(*) FILTER (WHERE word = 'replaced') AS replaced, sum(bytes) FILTER (WHERE word = 'replaced') AS replaced_bytes,
+           count(*) FILTER (WHERE word IN ('failed', 'later')) AS failed,
+           sum(bytes) FILTER (WHERE word IN ('failed', 'later')) AS failed_bytes
+      FROM told GROUP BY lab_id, session_id
+)
+SELECT lab_id,
+       sum(files - replaced)::bigint AS expected, coalesce(sum(bytes) - coalesce(sum(replaced_bytes), 0), 0)::bigint AS expected_bytes,
+       count(session_id) FILTER (WHERE files > replaced) AS expected_sessions,
+       sum(verified)::bigint AS verified, coalesce(sum(verified_bytes), 0)::bigint AS verified_bytes,
+       count(session_id) FILTER (WHERE files > replaced AND verified = files - replaced) AS verified_sessions,
+       sum(verified + arrived)::bigint AS moved,
+       (coalesce(sum(verified_bytes), 0) + coalesce(sum(arrived_bytes), 0))::bigint AS moved_bytes,
+       count(session_id) FILTER (WHERE files > replaced AND verified + arrived = files - replaced) AS moved_sessions,
+       sum(bound + arrived)::bigint AS moving,
+       (coalesce(sum(bound_bytes), 0) + coalesce(sum(arrived_bytes), 0))::bigint AS moving_bytes,
+       count(session_id) FILTER (WHERE bound + arrived > 0) AS moving_sessions,
+       sum(planned)::bigint AS not_begun, coalesce(sum(planned_bytes), 0)::bigint AS not_begun_bytes,
+       count(session_id) FILTER (WHERE planned > 0) AS not_begun_sessions,
+       sum(failed)::bigint AS failed, coalesce(sum(failed_bytes), 0)::bigint AS failed_bytes,
+       count(session_id) FILTER (WHERE failed > 0) AS failed_sessions,
+       sum(replaced)::bigint AS replaced, coalesce(sum(replaced_bytes), 0)::bigint AS replaced_bytes,
+       count(session_id) FILTER (WHERE replaced > 0) AS replaced_sessions,
+       (SELECT coalesce(sum(greatest(job.fence - 1, 0)), 0) FROM job WHERE job.lab_id = session.lab_id)::bigint AS taken_over
+  FROM session GROUP BY lab_id
+"""  # noqa: S608  (put together from constants)
+
+_PARTS = ("expected", "moved", "verified", "failed", "moving", "not_begun", "replaced")
+
+
+def _count(found: dict[uuid.UUID, Night]) -> None:
+    pairs: list[tuple[uuid.UUID, uuid.UUID | None]] = [
+        (night.lab, window.pk) for night in found.values() for window in night.windows
+    ]
+    pairs += [(lab, None) for lab in found]
+    parameters: dict[str, Any] = {
+        "labs": [lab for lab, _ in pairs],
+        "windows": [window for _, window in pairs],
+        "latest": [night.lab for night in found.values() if night.is_latest],
+        "live": sorted(LIVE),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FIGURES, parameters)
+        for row in rows_of(cursor):
+            night = found[row["lab_id"]]
+            for part in _PARTS:
+                setattr(night, part, Part(row[part], row[f"{part}_bytes"], row[f"{part}_sessions"]))
+            night.taken_over = row["taken_over"]
+
+
+# --- what is not protected yet
+
+
+_OLDEST = """
+SELECT place.lab_id, min(read.since)
+  FROM (SELECT rl.lab_id, r.id FROM datasets_repository r JOIN datasets_repository_labs rl ON rl.repository_id = r.id
+         WHERE r.role = ANY (%(servers)s) AND r.state <> 'retired' AND rl.lab_id = ANY (%(labs)s)) AS place
+  CROSS JOIN LATERAL (
+    SELECT coalesce(v.registered_at, d.created_at) AS since
+      FROM datasets_filerecord f JOIN datasets_dataset d ON d.id = f.dataset_id
+      LEFT JOIN datasets_contentversion v ON v.dataset_id = d.id AND v.content_version = d.content_version
+      LEFT JOIN lab_sessions_session s ON s.id = d.session_id
+     WHERE f.repository_id = place.id AND f.state = ANY (%(unproved)s) AND d.withdrawn_at IS NULL
+       AND coalesce(s.lab_id, place.lab_id) = place.lab_id
+  ) AS read
+ GROUP BY place.lab_id
+"""
+UNPROVED = ("announced", "claimed", "corrupt", "expected", "incoming", "missing", "superseded", "suspect")
+"""States of a copy at a server that protect nothing."""
+
+
+def unprotected_since(labs: Iterable[uuid.UUID]) -> dict[uuid.UUID, datetime]:
+    """By lab: since when its oldest file lacks a proved copy that a server should have. Labs that lack none are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _OLDEST, {"labs": list(labs), "servers": [str(role) for role in SERVER_ROLES], "unproved": list(UNPROVED)}
+        )
+        return {lab: since for lab, since in cursor.fetchall() if since is not None}
