@@ -1,5 +1,5 @@
 """Pages of recordings."""
 
-from sessions.admin import insertion, session, training
+from sessions.admin import insertion, session, task, training
 
-__all__ = ["insertion", "session", "training"]
+__all__ = ["insertion", "session", "task", "training"]

@@ -34,6 +34,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Recordings and files": (
         "lab_sessions.Session",
+        "lab_sessions.ProbeInsertion",
+        "lab_sessions.TrajectoryEstimate",
+        "lab_sessions.FOV",
+        "lab_sessions.Task",
         "datasets.Dataset",
         "datasets.FileRecord",
         "datasets.Tag",
