@@ -2,9 +2,19 @@
 
 from django.db.models import Q
 
-from alyx.core.reading import Reach, declare, everybody, through
+from alyx.core.reading import Reach, declare, everybody, of_lab, through
 from datasets.models import Dataset, Repository
-from transfers.models import Attempt, FoundFile, IntakePolicy, NightWindow, Preflight, Scan, TransferItem, TransferJob
+from transfers.models import (
+    Attempt,
+    Decision,
+    FoundFile,
+    IntakePolicy,
+    NightWindow,
+    Preflight,
+    Scan,
+    TransferItem,
+    TransferJob,
+)
 
 
 def _found(reach: Reach, at: str) -> Q:
