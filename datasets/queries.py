@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 
 from alyx.core.clock import server_zone
-from alyx.core.json_sql import plain, records, text, value, verbatim, wire_time
+from alyx.core.json_sql import plain, qc_name, records, text, value, verbatim, wire_time
 from alyx.core.prepared import rows_of
 from datasets.models import SERVER_ROLES
 from datasets.rules.copies import EXISTS, HIDDEN
@@ -36,7 +36,6 @@ CASE WHEN p.data_url IS NULL THEN NULL ELSE p.data_url || CASE
 """SQL: the address of a copy `f` at repository `p`, the UUID before the extension."""
 
 _COPY_EXISTS = f"(f.state IN ({EXISTING}) AND f.content_version = d.content_version)"
-_QC = "CASE d.qc WHEN 10 THEN 'PASS' WHEN 30 THEN 'WARNING' WHEN 40 THEN 'FAIL' WHEN 50 THEN 'CRITICAL' ELSE 'NOT_SET' END"
 
 _COPY = {
     "id": plain("f.id"),
@@ -69,7 +68,7 @@ _DATASET = {
     "protected": value("coalesce(tagged.protected, false)"),
     "public": value("coalesce(tagged.public, false)"),
     "tags": "tagged.names",
-    "qc": plain(_QC),
+    "qc": plain(qc_name("d.qc")),
     "json": verbatim("d.json"),
 }
 _DATASETS = f"""

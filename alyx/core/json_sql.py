@@ -7,6 +7,8 @@ where the statement has parameters.
 
 from collections.abc import Mapping
 
+from alyx.core.qc import QC
+
 
 def record(fields: Mapping[str, str]) -> str:
     """The text of an object; each value is SQL of one of the functions below, or JSON text that is never NULL."""
@@ -48,3 +50,9 @@ def wire_time(naive: str) -> str:
     iso = 'YYYY-MM-DD"T"HH24:MI:SS'
     how = f"CASE WHEN date_trunc('second', {naive}) = {naive} THEN '{iso}' ELSE '{iso}.US' END"
     return f"""coalesce('"' || to_char({naive}, {how}) || '"', 'null')"""
+
+
+def qc_name(column: str) -> str:
+    """The name of a QC; not JSON yet."""
+    words = " ".join(f"WHEN {one.value} THEN '{one.name}'" for one in QC if one != QC.NOT_SET)
+    return f"CASE {column} {words} ELSE '{QC.NOT_SET.name}' END"

@@ -79,6 +79,13 @@ def may_read(actor: Any, row: Model) -> bool:
     return readable(actor, type(row)._base_manager.filter(pk=row.pk)).exists()
 
 
+def may_read_key(actor: Any, model: type[Model], key: UUID) -> bool:
+    """Whether the actor reads the row of this key, where there is one; nothing is asked for whom everything is open."""
+    if _reads_all(reach_of(actor), model):
+        return True
+    return readable(actor, model._base_manager.filter(pk=key)).exists()
+
+
 def condition(model: type[Model], reach: Reach, at: str = "") -> Q:
     """Which rows of the table, joined by `at`, are within reach. Raises LookupError."""
     if _reads_all(reach, model):

@@ -1,10 +1,10 @@
 """`/datasets`."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -24,10 +24,10 @@ from alyx.core.rest.filters import (
     matches_nothing,
     qc_is,
 )
+from alyx.core.rest.text_pages import TextPages
 from alyx.core.rest.views import ChangeableEndpoint, DetailEndpoint, Endpoint
 from datasets.api import serializers
 from datasets.api.filters import any_tag, created, exists_on_server, of_insertion, of_subject, tagged
-from datasets.api.pages import TextPages
 from datasets.api.query_fields import DATASETS
 from datasets.models import Dataset
 from datasets.queries import copies_of, datasets_json
@@ -46,7 +46,7 @@ class _Datasets(Endpoint):
 
     def record(self, row: Any) -> dict[str, Any]:
         """One record: that of the list without `protected` and `public`."""
-        [record] = orjson.loads(datasets_json([row.pk], base=self.base_url))
+        [record] = json.loads(datasets_json([row.pk], base=self.base_url))
         return {name: value for name, value in record.items() if name not in {"protected", "public"}}
 
 

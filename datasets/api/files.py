@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alyx.core.rest.filters import BOOLEAN, asked, equals, is_key
+from alyx.core.rest.text_pages import TextPages
 from alyx.core.rest.views import ChangeableEndpoint, Endpoint
 from datasets.api import serializers
 from datasets.api.filters import copy_exists, personal
-from datasets.api.pages import TextPages
 from datasets.api.query_fields import FILES
 from datasets.models import FileRecord
 from datasets.queries import files_json

@@ -18,7 +18,7 @@ from sessions.api.query_fields import INSERTIONS
 from sessions.api.serializers import SessionDatasets, SessionList
 from sessions.models import ProbeInsertion
 from sessions.queries.insertion import insertion_records
-from sessions.queries.session import dataset_records
+from sessions.queries.session_record import dataset_records
 from sessions.services.insertion import change_insertion, create_insertion, shown_insertions, withdraw_insertion
 
 
@@ -53,14 +53,14 @@ class _Insertions(Endpoint):
 
     def detailed(self, key: UUID) -> dict[str, Any]:
         """The full record. Raises NotFound."""
-        row = self.get_queryset().select_related("session__subject", "session__lab").filter(pk=key).first()
+        row = self.get_queryset().filter(pk=key).first()
         if row is None:
             raise NotFound(f"there is no insertion {key}")
         [record] = insertion_records(shown_insertions().filter(pk=key))
         return {
             **record,
             "datasets": dataset_records(
-                row.session, self.base_url, folder=row.name, only_public=reach_of(self.actor).is_public
+                row.session_id, self.base_url, folder=row.name, only_public=reach_of(self.actor).is_public
             ),
         }
 

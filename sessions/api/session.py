@@ -1,6 +1,5 @@
 """REST for sessions."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alyx.core.errors import Invalid, NotFound
-from alyx.core.reading import reach_of, readable
-from alyx.core.rest.views import ChangeableEndpoint, Endpoint, ListEndpoint
+from alyx.core.reading import may_read_key, reach_of
+from alyx.core.rest.text_pages import TextPages
+from alyx.core.rest.views import ChangeableEndpoint, Endpoint
 from sessions.api.filters import FILTERS, joint_dataset_filters
 from sessions.api.query_fields import SESSIONS
 from sessions.api.serializers import SessionDetail, SessionList
 from sessions.models import Session
-from sessions.queries import session as queries
+from sessions.queries.session import light_page, newest_first
+from sessions.queries.session_record import detail_record, public_record
 from sessions.services.session import change_session, register_session, withdraw_session
 
 
@@ -31,17 +32,17 @@ class _Sessions(Endpoint):
             fields["users_unnamed"] = True
         return fields
 
-    def detailed(self, key: UUID, *, is_new: bool = False) -> dict[str, Any]:
-        """The full record of one; nothing hangs on a new one yet. Raises NotFound."""
-        session = readable(self.actor, queries.with_names().filter(pk=key)).first()
-        if session is None:
+    def detailed(self, key: UUID) -> dict[str, Any]:
+        """The full record of one. Raises NotFound."""
+        is_public = reach_of(self.actor).is_public
+        of = public_record if is_public else detail_record
+        record = of(key, self.base_url) if may_read_key(self.actor, Session, key) else None
+        if record is None:
             raise NotFound(f"there is no session {key}")
-        if reach_of(self.actor).is_public:
-            return queries.public_record(session, self.base_url)
-        return queries.detail_record(session, self.base_url, is_new=is_new)
+        return record
 
 
-class SessionListView(_Sessions, ListEndpoint):
+class SessionListView(_Sessions, TextPages):
     """`/sessions`."""
 
     query_fields = SESSIONS
@@ -53,22 +54,22 @@ class SessionListView(_Sessions, ListEndpoint):
         return SessionDetail if self.request and self.request.method == "POST" else SessionList
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The filters, the joint ones, and the columns of the light record."""
+        """The filters and the joint ones; newest first."""
         rows = super().filter_queryset(queryset)
         try:
             rows = joint_dataset_filters(rows, self.request.query_params)
         except ValueError as error:
             raise Invalid.of("dataset_qc_lte", str(error)) from None
-        return queries.light(rows)
+        return newest_first(rows)
 
-    def records(self, rows: Sequence[Any]) -> list[Any]:
+    def read(self, rows: QuerySet[Any]) -> tuple[str, int]:
         """Light records."""
-        return queries.light_records(rows, self.base_url)
+        return light_page(rows, self.base_url)
 
     def post(self, request: Request) -> Response:
         """Register a session: 201 when it is new, 200 when it was there."""
         session, is_new = register_session(actor=self.actor, values=self.sent(partial=False))
-        return Response(self.detailed(session.pk, is_new=is_new), status=201 if is_new else 200)
+        return Response(self.detailed(session.pk), status=201 if is_new else 200)
 
 
 class SessionDetailView(_Sessions, ChangeableEndpoint):
