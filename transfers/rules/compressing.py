@@ -57,7 +57,7 @@ def read_meta(text: str) -> Recording:
     said = dict(line.strip().split("=", 1) for line in text.splitlines() if "=" in line)
     rate = said.get("imSampRate") or said.get("niSampRate")
     try:
-        recording = Recording(float(rate or "nan"), int(said["nSavedChans"]), _whole(said, "fileSizeBytes"))
+        recording = Recording(float(rate or ""), int(said["nSavedChans"]), _whole(said, "fileSizeBytes"))
     except (KeyError, ValueError):
         raise MetaRefused(
             "the .meta file says no sample rate (imSampRate) or number of channels (nSavedChans)"

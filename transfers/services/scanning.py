@@ -151,8 +151,8 @@ class _Page:
         for files in self._unchanged(read, taken).values():
             got = take_in(repository=self.around.repository, files=files, by=self.hands.name)
             failpoint(REGISTERED)
-            self.hands.registered(got.registered)
             taken.add(got)
+        self.hands.registered([*found.known, *taken.registered])
         return taken, found.known, found.passed, look_again
 
     def _beat(self) -> bool:
@@ -178,33 +178,44 @@ class _Page:
     def _read(
         self, ready: Sequence[Candidate], makings: Mapping[str, Making], taken: Taken
     ) -> tuple[list[ReadFile], bool]:
-        """Read each whole, compress what is to be; what differs from the registry or changes stays."""
+        """Read each whole, compress what is to be; what differs from the registry or changes stays. With it whether files
+        were made."""
         read: list[ReadFile] = []
         look_again = False
         for one in ready:
-            to_make = one.recipe is not None and one.path not in makings
-            if to_make and not self.hands.compresses:
-                taken.left.append(one.left(Why.TO_COMPRESS))
-                continue
             try:
-                evidence = self._evidence(one, whole=to_make)
-                if evidence.size_bytes != one.sighting.sight.size_bytes:
-                    taken.left.append(_changed(one, Sight(evidence.size_bytes, -1)))
-                elif one.known is not None and not agrees(one.known.content, ReadFile(one, evidence).content):
-                    taken.left.append(ReadFile(one, evidence).left(Why.DIFFERS, f"read {evidence.md5}"))
-                elif to_make and self.hands.compress(one, evidence):
-                    look_again = True
-                else:
-                    read.append(ReadFile(one, evidence, makings.get(one.path)))
-            except NotCompressed as refused:
-                taken.left.append(ReadFile(one, evidence).left(Why.NOT_COMPRESSED, str(refused)))
+                found = self._read_one(one, makings.get(one.path))
             except LeaseLost as lost:
                 raise scans.ScanLost(str(self.scan)) from lost
             except BackendFailure as failure:
                 if error_policy(failure.code).blocks_repository:
                     raise
-                taken.left.append(one.left(Why.UNSEEN, f"{error_policy(failure.code).sentence} ({failure.detail})"))
+                found = one.left(Why.UNSEEN, f"{error_policy(failure.code).sentence} ({failure.detail})")
+            if isinstance(found, ReadFile):
+                read.append(found)
+            elif found is not None:
+                taken.left.append(found)
+            look_again |= found is None
         return read, look_again
+
+    def _read_one(self, one: Candidate, making: Making | None) -> ReadFile | Left | None:
+        """The file read, or why it stays; None: other files were made of it. Raises BackendFailure, LeaseLost."""
+        to_make = one.recipe is not None and making is None
+        if to_make and not self.hands.compresses:
+            return one.left(Why.TO_COMPRESS)
+        evidence = self._evidence(one, whole=to_make)
+        file = ReadFile(one, evidence, making)
+        if evidence.size_bytes != one.sighting.sight.size_bytes:
+            return _changed(one, Sight(evidence.size_bytes, -1))
+        if one.known is not None and not agrees(one.known.content, file.content):
+            return file.left(Why.DIFFERS, f"read {evidence.md5}")
+        if making is not None and making.sha256 != evidence.sha256:
+            words = "this is not the file that the copy agent made under this name: move it away"
+            return file.left(Why.NOT_COMPRESSED, words)
+        try:
+            return None if to_make and self.hands.compress(one, evidence) else file
+        except NotCompressed as refused:
+            return file.left(Why.NOT_COMPRESSED, str(refused))
 
     def _evidence(self, one: Candidate, *, whole: bool) -> Evidence:
         """Its digests. Bytes that an earlier look has read, and that were not registered for some reason, are not read

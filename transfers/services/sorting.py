@@ -206,7 +206,7 @@ class _Judged:
     ) -> tuple[Why | None, str]:
         asked: list[tuple[bool, Why, str]] = [
             (differs, Why.DIFFERS, f"{self.entry.size_bytes} bytes lie here"),
-            (bool(refusal := "" if recipe else self._no_word()), Why.NO_TYPE, refusal),
+            (bool(refusal := self._no_word(recipe)), Why.NO_TYPE, refusal),
             (self.home.why is not None, self.home.why or Why.OUTSIDE, self.home.detail),
             (policy is None, Why.NO_POLICY, ""),
         ]
@@ -217,10 +217,12 @@ class _Judged:
             asked.append((not quiet, Why.CHANGING, f"as it is since {sighting.since:%Y-%m-%d %H:%M} UTC"))
         return next(((why, detail) for holds, why, detail in asked if holds), (None, ""))
 
-    def _no_word(self) -> str:
+    def _no_word(self, recipe: Recipe | None) -> str:
+        """What the vocabulary lacks for the file, or for what will be made of it."""
         try:
-            self.around.types.match(self.parts.name)
-            self.around.formats.match(self.parts.name)
+            for name in recipe.products if recipe else (self.parts.name,):
+                self.around.types.match(name)
+                self.around.formats.match(name)
         except Refusal as refusal:
             return str(refusal)
         return ""

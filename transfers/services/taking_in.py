@@ -32,11 +32,13 @@ from transfers.services.sorting import SAID, Candidate, known_files
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """How we made a file before it was registered: the software, its version, and what it was made from with the proof."""
+    """How we made a file before it was registered: the software, its version, what it was made from with the proof, and the
+    SHA-256 it has if it is still the one."""
 
     software: str
     version: str
     facts: Mapping[str, Any]
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
