@@ -30,6 +30,7 @@ MINUTE = 60.0
 TIMETABLE: dict[str, tuple[float, str]] = {
     # every   name of the job
     "copies due, leases expired, nights begun": (MINUTE, "transfers.tasks.tick"),
+    "what the night did, to each lab in its morning": (MINUTE, "transfers.tasks.mornings"),
     "mails due, senders that died": (MINUTE, "labs.tasks.tick"),
     "water due, evenings and mornings of labs": (MINUTE, "subjects.tasks.tick"),
     "what changed, into the clients' cache tables": (60 * MINUTE, "datasets.tasks.refresh_cache_tables"),

@@ -11,6 +11,7 @@ from transfers.models import (
     IntakePolicy,
     NightWindow,
     Preflight,
+    Pulse,
     Scan,
     TransferItem,
     TransferJob,
@@ -25,7 +26,7 @@ def _found(reach: Reach, at: str) -> Q:
 
 declare(
     {
-        **dict.fromkeys([TransferJob, NightWindow, Preflight, Scan, IntakePolicy], everybody),
+        **dict.fromkeys([TransferJob, NightWindow, Preflight, Scan, IntakePolicy, Pulse], everybody),
         TransferItem: through("dataset", Dataset),
         Decision: of_lab(),
         Attempt: through("item", TransferItem),

@@ -3,15 +3,17 @@
 import uuid
 
 from alyx.core.tasks import enqueue_on_commit, job
-from transfers.services import night, preflight, scanning, scans
+from transfers.services import morning, night, preflight, scanning, scans
+from transfers.services.alarms import raise_alarms
 from transfers.services.cache_publishing import publish_cache_tables
 from transfers.services.looking import look_at_due
 from transfers.services.nudging import nudge
+from transfers.services.pulses import beat
 
 
 @job(name="transfers.tasks.tick")
 def tick() -> None:
-    """Open and close nights, and wake the others when there is work."""
+    """Open and close nights, and wake the others when there is work; and notice when the mornings' round has stopped."""
     if night.tick():
         enqueue_on_commit(work)
     if preflight.is_due():
@@ -19,6 +21,15 @@ def tick() -> None:
     scans.begin_scans()
     if scans.due_scans().exists():
         enqueue_on_commit(scan)
+    beat("tick")
+    raise_alarms()
+
+
+@job(name="transfers.tasks.mornings")
+def mornings() -> None:
+    """Write the morning's mail of each lab whose hour has come; and notice when the tick has stopped."""
+    morning.tick()
+    raise_alarms()
 
 
 @job(name="transfers.tasks.work", queue="posix")

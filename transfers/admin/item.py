@@ -101,10 +101,15 @@ class TransferItemPage(ReadOnlyPage):
 
     @admin.display(description="history")
     def history(self, item: TransferItem) -> SafeString:
-        """Every state it took."""
+        """The event log: every state it took, when, why, and who had a hand in it."""
         rows = [
             format_html(
-                "<li>{} {} → {} {}</li>", ago(event.at), event.old or "made", event.new, event.data.get("error") or ""
+                "<li>{} {} → {} {}{}</li>",
+                ago(event.at),
+                event.old or "made",
+                event.new.replace("_", " "),
+                event.data.get("error") or "",
+                _by(event.context or {}),
             )
             for event in Event.objects.filter(subject_id=item.pk)[:200]
         ]
@@ -113,3 +118,10 @@ class TransferItemPage(ReadOnlyPage):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With what the page shows."""
         return super().get_queryset(request).select_related("destination", "dataset__revision")
+
+
+def _by(context: dict[str, Any]) -> str:
+    """Who did it and why, of a change by a person."""
+    if not context.get("actor_name"):
+        return ""
+    return f" by {context['actor_name']}" + (f": “{context['reason']}”" if context.get("reason") else "")

@@ -109,13 +109,10 @@ def _missed(places: Sequence[Repository], now: datetime) -> Iterator[Found]:
     )
     opened = set(rows.values_list("repository_id", "local_date"))
     for place in places:
-        if (
-            (night := begun.get(place.pk))
-            and (place.pk, night.local_date) not in opened
-            and place.created_at < night.starts_at
-        ):
-            said = f"the night of {night.local_date} should have begun {night.starts_at:%Y-%m-%d %H:%M} UTC"
-            yield place, {"code": "missed", "said": said, "since": night.starts_at}
+        last = begun.get(place.pk)
+        if last and (place.pk, last.local_date) not in opened and place.created_at < last.starts_at:
+            said = f"the night of {last.local_date} should have begun {last.starts_at:%Y-%m-%d %H:%M} UTC"
+            yield place, {"code": "missed", "said": said, "since": last.starts_at}
 
 
 def _stalled(places: Sequence[Repository]) -> Iterator[Found]:
