@@ -48,7 +48,7 @@ def assert_nothing_half_made(found: Found, data: bytes) -> None:
         )
 
 
-@pytest.mark.parametrize("place", [*PLACES, "agent.compressing:2", "agent.placed:2", "scan.registered:2"])
+@pytest.mark.parametrize("place", [*PLACES, "agent.placed:2"])
 def test_killed_there_and_started_again_it_ends_the_same(found: Found, place: str) -> None:
     data = record(found, seconds=1.2)
     killed = in_child(lambda: one_round(found), place)
@@ -59,7 +59,7 @@ def test_killed_there_and_started_again_it_ends_the_same(found: Found, place: st
     assert_compressed_and_registered(found, data)
     assert Dataset.objects.get(name__endswith=".cbin").generating_software == "mtscomp"
     assert set(Dataset.objects.values_list("content_version", flat=True)) == {1}
-    assert killed or again or place == "scan.registered:2", "a place that is never passed shows nothing"
+    assert killed or again, "a place that is never passed shows nothing"
 
 
 def test_looks_survive_a_kill(found: Found) -> None:
