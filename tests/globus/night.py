@@ -65,6 +65,24 @@ class GlobusNight:
         file.write_bytes(content if on_disk is None else on_disk)
         return self.world.add_record(dataset, self.central.repository, CopyState.EXPECTED)
 
+    def revise(self, copy: FileRecord, content: bytes) -> None:
+        """Register other bytes at the lab: what registration does to versions and copies."""
+        dataset = copy.dataset
+        dataset.refresh_from_db()
+        dataset.content_version += 1
+        dataset.size_bytes, dataset.md5, dataset.sha256 = len(content), digest_of(content), ""
+        dataset.save()
+        remember(dataset)
+        self.source(copy).write_bytes(content)
+        mine = FileRecord.objects.filter(dataset=dataset, repository=self.lab.repository)
+        mine.update(state=CopyState.CLAIMED, content_version=dataset.content_version)
+        FileRecord.objects.filter(pk=copy.pk).update(state=CopyState.SUPERSEDED)
+
+    def labels(self) -> list[str]:
+        """How the transfers of the service are called: by the handle of their job."""
+        tasks = [task for task in self.service.tasks() if task["type"] == "TRANSFER"]
+        return [task["form"]["label"] for task in tasks[self.before :]]
+
     def source(self, copy: FileRecord) -> Path:
         """Where the lab has the file of a copy."""
         return self.lab.path(FileRecord.objects.get(dataset=copy.dataset, repository=self.lab.repository))

@@ -36,7 +36,7 @@ from transfers.rules.evidence import (
     look_outcome,
 )
 from transfers.rules.lifecycle import IN_FLIGHT
-from transfers.services.places import MAKERS, READABLE_STATES, backend_for, block, probe
+from transfers.services.places import MAKERS, READABLE_STATES, REMOTE_KINDS, backend_for, block, probe
 from transfers.services.planning import EVERYTHING, Scope
 
 BEFORE_APPLY = declare("looks.before_apply")
@@ -81,7 +81,11 @@ def due_looks(scope: Scope = EVERYTHING, *, asked_only: bool = False) -> QuerySe
     if asked_only:
         return _lookable(scope).filter(asked)
     unasked = Q(look_due_at__isnull=True) & (
-        Q(state__in=[S.ANNOUNCED, S.SUSPECT]) | Q(state=S.CLAIMED, repository__role__in=SERVER_ROLES)
+        Q(state__in=[S.ANNOUNCED, S.SUSPECT])
+        | Q(state=S.CLAIMED, repository__role__in=SERVER_ROLES)
+        & ~Q(
+            repository__kind__in=REMOTE_KINDS
+        )  # nobody of ours reads bytes there: a look at a claim would show nothing
     )
     return _lookable(scope).filter(asked | unasked)
 
