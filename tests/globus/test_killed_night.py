@@ -15,11 +15,7 @@ from transfers.models import TransferItem, TransferJob
 pytestmark = [pytest.mark.once, pytest.mark.kill, pytest.mark.django_db(transaction=True)]
 
 SHARED = ("verifier.", "promoter.", "registrar.", "settler.", "mover.claimed", "packer.")
-PLACES = sorted(
-    place
-    for place in failpoints.DECLARED
-    if place.startswith(("remote.", "globus.", *SHARED)) and place not in {"globus.after_trash"}
-)
+PLACES = sorted(place for place in failpoints.DECLARED if place.startswith(("remote.", "globus.", *SHARED)))
 TWICE = ("remote.", "globus.submitted")
 ROUNDS = 40
 
@@ -63,7 +59,6 @@ def test_a_worker_killed_anywhere_makes_no_second_task(globus_night: GlobusNight
     revised = globus_night.add(b"version 0")
     globus_night.until(lambda: globus_night.arrived(revised, b"version 0") and globus_night.settled())
     cases = [(place, 1) for place in PLACES] + [(place, 2) for place in PLACES if place.startswith(TWICE)]
-    cases.append(("globus.after_trash", 1))
     kills = 0
     for number, (place, times) in enumerate(cases, start=1):
         content = b"version %d" % number
@@ -96,7 +91,7 @@ def test_a_worker_killed_anywhere_makes_no_second_task(globus_night: GlobusNight
 def test_two_workers_at_once_make_one_task_for_each_job(globus_night: GlobusNight) -> None:
     contents = [b"%d" % number * 10 for number in range(6)]
     copies = [globus_night.add(content) for content in contents]
-    work_once = [start(go_on), start(go_on)]
-    assert not any([killed(child) for child in work_once])
+    for child in [start(go_on), start(go_on)]:
+        assert not killed(child)
     globus_night.until(lambda: all(map(globus_night.arrived, copies, contents)) and globus_night.settled())
     one_task_for_each_job(globus_night)

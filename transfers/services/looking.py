@@ -76,16 +76,13 @@ def _go_on() -> bool:
 
 def due_looks(scope: Scope = EVERYTHING, *, asked_only: bool = False) -> QuerySet[FileRecord]:
     """Copies to look at now: whatever was asked for; at night also what is announced or in doubt, and claims at server
-    repositories."""
+    repositories where somebody of ours can read bytes."""
     asked = Q(look_due_at__lte=clock.AlyxNow())
     if asked_only:
         return _lookable(scope).filter(asked)
     unasked = Q(look_due_at__isnull=True) & (
         Q(state__in=[S.ANNOUNCED, S.SUSPECT])
-        | Q(state=S.CLAIMED, repository__role__in=SERVER_ROLES)
-        & ~Q(
-            repository__kind__in=REMOTE_KINDS
-        )  # nobody of ours reads bytes there: a look at a claim would show nothing
+        | Q(state=S.CLAIMED, repository__role__in=SERVER_ROLES) & ~Q(repository__kind__in=REMOTE_KINDS)
     )
     return _lookable(scope).filter(asked | unasked)
 

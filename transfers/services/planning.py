@@ -91,7 +91,8 @@ SOURCES = """
        AND q.state = ANY (%(readable)s) AND q.kind = ANY (%(kinds)s) AND q.root <> ''
        AND q.id <> {destination}.id
        AND (q.kind, q.root, q.endpoint) <> ({destination}.kind, {destination}.root, {destination}.endpoint)
-       AND (q.kind = {destination}.kind AND q.credential = {destination}.credential
+       AND (q.kind = {destination}.kind
+              AND coalesce(nullif(q.credential, ''), 'default') = coalesce(nullif({destination}.credential, ''), 'default')
               AND NOT (q.on_personal_computer AND {destination}.on_personal_computer)
             OR q.kind <> ALL (%(apart)s) AND {destination}.kind <> ALL (%(apart)s))
      ORDER BY s.state = 'verified' DESC, q.role <> 'lab' DESC, q.id
