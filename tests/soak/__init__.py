@@ -1,0 +1,1 @@
+"""Weeks of nights on the moved clock, with faults planted at random; everything arrives."""
