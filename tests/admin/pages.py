@@ -16,8 +16,9 @@ from sessions.models import Session
 from subjects.models import Subject
 from tests import factories
 from tests.factories import animals, recordings
+from tests.factories.engine import a_found_file, a_policy, a_scan
 from tests.factories.people import NUMBERS
-from transfers.models import NightWindow, TransferItem, TransferJob
+from transfers.models import FoundFile, IntakePolicy, NightWindow, Scan, TransferItem, TransferJob
 
 PAGES: list[type[Model]] = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
@@ -58,6 +59,9 @@ class Rows:
             TransferItem: lambda: factories.an_item("needs_human", dataset=self.dataset()),
             TransferJob: lambda: factories.a_job("failed"),
             NightWindow: factories.a_window,
+            FoundFile: lambda: a_found_file(self.lab),
+            Scan: a_scan,
+            IntakePolicy: a_policy,
         }
 
     def make(self, model: type[Model], count: int = 1) -> list[Model]:

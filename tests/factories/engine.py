@@ -1,14 +1,17 @@
-"""Nights, jobs and items."""
+"""Nights, jobs, items, and what scans find."""
 
 from datetime import timedelta
 from typing import Any
 
 from alyx.core.clock import now
+from alyx.labs.models import Lab, Role
 from datasets.models import Dataset, Repository
 from datasets.rules.copies import CopyState
 from tests.factories.copies import a_copy, path_to
+from tests.factories.people import NUMBERS, a_lab, a_member
 from tests.factories.records import a_dataset, a_repository
-from transfers.models import NightWindow, TransferItem, TransferJob
+from transfers.models import FoundFile, IntakePolicy, NightWindow, Scan, TransferItem, TransferJob
+from transfers.rules.intake import Why
 from transfers.rules.lifecycle import IN_FLIGHT, ITEM_MOVES, JOB_MOVES, ItemState, JobState
 
 
@@ -63,3 +66,31 @@ def an_item(state: str = ItemState.PLANNED, *, dataset: Dataset | None = None, *
         TransferItem.objects.filter(pk=item.pk).update(state=step)
     item.refresh_from_db()
     return item
+
+
+def a_policy(lab: Lab | None = None, **columns: Any) -> IntakePolicy:
+    """What a lab wants done with found files; in the name of a rig of its own."""
+    lab = lab or a_lab()
+    return IntakePolicy.objects.create(lab=lab, account=a_member(lab, Role.RIG), **columns)
+
+
+def a_scan(repository: Repository | None = None, **columns: Any) -> Scan:
+    """Tonight's, not begun."""
+    repository = repository or a_repository(a_lab())
+    return Scan.objects.create(repository=repository, **{"local_date": now().date(), **columns})
+
+
+def a_found_file(lab: Lab | None = None, repository: Repository | None = None, **columns: Any) -> FoundFile:
+    """A file that fits no dataset type."""
+    lab = lab or a_lab()
+    folder = f"M{next(NUMBERS):04d}/2026-03-09/001"
+    values: dict[str, Any] = {
+        "path": f"{folder}/alf/unheard.of.npy",
+        "folder": folder,
+        "size_bytes": 1000,
+        "modified_ns": 1,
+        "since": now(),
+        "why": Why.NO_TYPE,
+        **columns,
+    }
+    return FoundFile.objects.create(lab=lab, repository=repository or a_repository(lab), seen_at=now(), **values)
