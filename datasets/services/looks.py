@@ -1,6 +1,8 @@
 """Asking for copies to be looked at again."""
 
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -15,12 +17,12 @@ LOOKED_FOR = (CopyState.ANNOUNCED, CopyState.CLAIMED, CopyState.VERIFIED, CopySt
 
 
 @transaction.atomic
-def ask_for_looks(*, actor: Any, dataset: Dataset) -> int:
-    """The copies of the dataset are read back by the next look, by day too; only what it finds moves them.
+def ask_for_looks(*, actor: Any, dataset: Dataset, copies: Collection[UUID] | None = None) -> int:
+    """The copies of the dataset (or these of them) are read back by the next look, by day too; only what it finds moves them.
 
     Returns how many will be looked at. Raises Forbidden.
     """
     dataset, records = lock_copies(dataset.pk)
     authorise_dataset(actor, dataset, act="have copies verified")
-    asked = [record.pk for record in records if record.state in LOOKED_FOR]
+    asked = [record.pk for record in records if record.state in LOOKED_FOR and (copies is None or record.pk in copies)]
     return int(FileRecord.objects.filter(pk__in=asked).update(look_due_at=AlyxNow()))

@@ -16,6 +16,7 @@ from subjects.models import ProcedureType
 from tests.contracts.goldens import compare
 from tests.factories.animals import a_surgery, an_implant
 from tests.factories.copies import a_copy
+from tests.factories.engine import a_window, an_item
 from tests.factories.people import NUMBERS, a_lab, a_member, a_project
 from tests.factories.recordings import a_channel, a_fov, a_region, a_task, a_trajectory, an_insertion
 from tests.factories.records import MORNING, a_dataset, a_note, a_repository, a_session, a_subject
@@ -34,6 +35,8 @@ class House:
         self.central = a_repository(
             self.lab, role=RepositoryRole.CENTRAL, data_url="http://data.test/cortexlab/Subjects/"
         )
+        self.server = a_repository(self.lab)
+        a_window(self.server)
         self.subject = a_subject(self.lab, "M1")
         self.session = a_session(self.subject)
         Location.objects.create(name="rig_1", lab=self.lab)
@@ -45,6 +48,9 @@ class House:
     def grow(self, count: int) -> None:
         """More of everything."""
         for _ in range(count):
+            stuck = a_dataset(a_session(a_subject(self.lab)))
+            source = a_copy(stuck, self.server, state="claimed")
+            an_item("needs_human", dataset=stuck, source=source, destination=self.central, last_error_code="io_error")
             project, at = a_project(), next(NUMBERS)
             project.users.add(self.rig)
             member = a_member(self.lab)
@@ -117,6 +123,13 @@ def test_costs_are_the_golden_ones_and_do_not_grow() -> None:
             "notes",
             "downloads",
             "data-notices",
+            "transfers/windows",
+            "transfers/jobs",
+            "transfers/items",
+            "transfers/attempts",
+            "transfers/needs",
+            "transfers/nights",
+            "transfers/health",
         )
     }
     reads["sessions/{id}"] = lambda: rest.get(f"sessions/{key}")

@@ -191,7 +191,7 @@ SELECT lab_id,
   FROM session GROUP BY lab_id
 """  # noqa: S608  (put together from constants)
 
-_PARTS = ("expected", "moved", "verified", "failed", "moving", "not_begun", "replaced")
+PARTS = ("expected", "moved", "verified", "failed", "moving", "not_begun", "replaced")
 
 
 def _count(found: dict[uuid.UUID, Night]) -> None:
@@ -209,7 +209,7 @@ def _count(found: dict[uuid.UUID, Night]) -> None:
         cursor.execute(_FIGURES, parameters)
         for row in rows_of(cursor):
             night = found[row["lab_id"]]
-            for part in _PARTS:
+            for part in PARTS:
                 setattr(night, part, Part(row[part], row[f"{part}_bytes"], row[f"{part}_sessions"]))
             night.taken_over = row["taken_over"]
 

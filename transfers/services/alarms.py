@@ -54,6 +54,11 @@ def _mails(now: datetime, since: datetime | None) -> list[Alarm]:
     if since is not None and now - since <= LATE_AFTER:
         return []
     late = now - MAIL_LATE_AFTER
+    due = morning.due(late)
+    with_nights = set(
+        NightWindow.objects.filter(repository__labs__in=[lab.pk for lab, _ in due], starts_at__lt=late)
+        .order_by().values_list("repository__labs", flat=True).distinct()
+    )  # fmt: skip
     return [
         Alarm(
             "mail",
@@ -61,8 +66,8 @@ def _mails(now: datetime, since: datetime | None) -> list[Alarm]:
             f"alarm:mail:{lab.pk}:{day}",
             lab,
         )
-        for lab, day in morning.due(late)
-        if NightWindow.objects.filter(repository__labs=lab, starts_at__lt=late).exists()
+        for lab, day in due
+        if lab.pk in with_nights
     ]
 
 

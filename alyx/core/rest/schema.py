@@ -14,7 +14,7 @@ from drf_spectacular.generators import SchemaGenerator
 from alyx.core.rest.rendering import encode_json
 
 VERBS = ("get", "post", "put", "patch", "delete")
-OUR_OWN = ("/healthz", "/data/", "/admin/", "/transfers")
+OUR_OWN = ("/healthz", "/data/", "/admin/", "/metrics")
 """Beginnings of paths that are not part of the clients' contract."""
 BODILESS = ("/check-protected", "/register-file", "/new-download", "/sync-file-status")
 """Calls whose bodies are not records: clients send them raw."""
@@ -30,11 +30,11 @@ def document() -> dict[str, Any]:
 
 
 def _is_contract(path: str) -> bool:
-    """Whether clients may know it: `/x`, `/x/{key}` and the few longer ones of the contract."""
+    """Whether clients may know it: `/x`, `/x/{key}`, the few longer ones of the contract, and what is below `/transfers`."""
     segments = path.strip("/").split("/")
     if any(path.startswith(prefix) for prefix in OUR_OWN):
         return False
-    return len(segments) == 1 or (len(segments) == 2 and segments[1].startswith("{")) or segments[0] in {"cache", "api"}
+    return len(segments) == 1 or (len(segments) == 2 and segments[1].startswith("{")) or segments[0] in {"cache", "api", "transfers"}
 
 
 def _item(path: str, item: dict[str, Any]) -> dict[str, Any]:
