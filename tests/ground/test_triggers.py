@@ -9,10 +9,13 @@ from alyx.core.records import Record
 from tests.ground.tables import OWN_HISTORY, REGISTRY_APPS, concrete_models, link_table, links, sql, triggers_of
 from transfers.models import (
     Attempt,
+    Decision,
     Event,
     FoundFile,
     IntakePolicy,
     NightWindow,
+    Preflight,
+    Pulse,
     Scan,
     TransferItem,
     TransferJob,
@@ -42,9 +45,10 @@ def test_every_table_of_ours_is_audited_or_history_itself() -> None:
         if not m._meta.proxy
     }
     events = {model for model in ours if hasattr(model, "pgh_tracked_model")}
-    assert triggers_of(IntakePolicy._meta.db_table) >= RECORDED
-    reports = {FoundFile, Scan}  # how a place was last seen
-    assert ours - events - OWN_HISTORY - engine - reports == {*concrete_models(), IntakePolicy}
+    reports = {FoundFile, Preflight, Pulse, Scan}  # how a place was last seen, append-only, or a clock's hand
+    audited = {Decision, IntakePolicy}
+    assert all(triggers_of(model._meta.db_table) >= RECORDED for model in audited)
+    assert ours - events - OWN_HISTORY - engine - reports == {*concrete_models(), *audited}
 
 
 @pytest.mark.parametrize("model", [NightWindow, TransferJob, TransferItem])
