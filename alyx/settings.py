@@ -94,9 +94,10 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "timeout": 10,  # seconds a request waits for a connection before it is a 500
 }
 # Every trigger of ours asks for this setting first. Unset, the asking fails inside, and a bulk change takes many times longer.
+# Statements that are prepared (`alyx.core.prepared`, and those inside triggers) find rows by keys: one plan fits all parameters.
 DATABASES["default"]["OPTIONS"]["options"] = (
-    f"{DATABASES['default']['OPTIONS'].get('options', '')} -c pgtrigger.ignore={{}}".strip()
-)
+    f"{DATABASES['default']['OPTIONS'].get('options', '')} -c pgtrigger.ignore={{}} -c plan_cache_mode=force_generic_plan"
+).strip()
 # Counters of requests are each process's own; attempts to log in are counted for all processes of this machine together.
 CACHES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

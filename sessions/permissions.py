@@ -1,9 +1,11 @@
 """Who may write sessions and what hangs on them. One place for all of them; the same for REST, pages, commands and jobs."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, Q, QuerySet
+from django.utils.functional import SimpleLazyObject
 
 from alyx.labs.models import Lab, Project
 from alyx.labs.permissions import Right, authorise, authorise_anywhere
@@ -17,8 +19,18 @@ GRADES = {"qc", "extended_qc"}
 
 def projects_of(session: Session) -> QuerySet[Project]:
     """The projects of the session; of one that names none, those of its animal."""
-    names_some = Exists(Session.projects.through._base_manager.filter(session=session.pk))
-    return Project.objects.filter(Q(sessions=session.pk) | Q(~names_some, subjects=session.subject_id))
+
+    def compose() -> QuerySet[Project]:
+        names_some = Exists(Session.projects.through._base_manager.filter(session=session.pk))
+        return Project.objects.filter(Q(sessions=session.pk) | Q(~names_some, subjects=session.subject_id))
+
+    return _when_asked(compose)
+
+
+def _when_asked(compose: Callable[[], QuerySet[Project]]) -> QuerySet[Project]:
+    """Mostly the role in the lab decides, and nobody asks for the projects: composing the query would be most of the cost."""
+    rows: Any = SimpleLazyObject(compose)
+    return rows  # type: ignore[no-any-return]
 
 
 def authorise_session(actor: Any, session: Session, *, act: str, to: Right = Right.REGISTER) -> None:
@@ -28,7 +40,7 @@ def authorise_session(actor: Any, session: Session, *, act: str, to: Right = Rig
 
 def authorise_of_animal(actor: Any, lab: Lab, subject: UUID, *, act: str, to: Right = Right.REGISTER) -> None:
     """Raise Forbidden unless the actor may do `act` in the lab to what is the animal's: a new session, a chronic insertion."""
-    authorise(actor, lab, act=act, to=to, projects=Project.objects.filter(subjects=subject))
+    authorise(actor, lab, act=act, to=to, projects=_when_asked(lambda: Project.objects.filter(subjects=subject)))
 
 
 def authorise_atlas(actor: Any, *, act: str) -> None:

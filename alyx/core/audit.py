@@ -40,22 +40,35 @@ def no_truncate() -> pgtrigger.Trigger:
     )
 
 
-def audited(*, exclude: Sequence[str] = ()) -> Callable[[Model], Model]:
-    """Record each insert, update and delete of the model's rows, except the columns named (secrets, leases)."""
+def audited(*, exclude: Sequence[str] = (), in_bulk: bool = False) -> Callable[[Model], Model]:
+    """Record each insert, update and delete of the model's rows, except the columns named (secrets, leases).
+
+    `in_bulk`: for a table whose rows are made by the hundred. There is still one event for each row, but the inserts of a
+    statement are recorded by one trigger, and the history is found only by its row and by its context.
+    """
 
     def decorate(model: Model) -> Model:
         tracked: Model = pghistory.track(
-            pghistory.InsertEvent(),
+            pghistory.InsertEvent(level=pghistory.Statement if in_bulk else pghistory.Row),
             pghistory.UpdateEvent(),
             pghistory.DeleteEvent(),
             exclude=list(exclude) or None,
             attrs={"pgh_id": models.BigAutoField(primary_key=True)},
             meta={"triggers": [no_truncate()]},
         )(model)
+        if in_bulk:
+            _find_by_row_only(tracked)
         pgtrigger.register(no_truncate())(tracked)
         return tracked
 
     return decorate
+
+
+def _find_by_row_only(tracked: Any) -> None:
+    """The history's copies of foreign keys need no index: nobody looks for events by them."""
+    for column in tracked.pgh_event_model._meta.concrete_fields:
+        if column.is_relation and not column.name.startswith("pgh_"):
+            column.db_index = False
 
 
 def audited_links(model: Model) -> Model:

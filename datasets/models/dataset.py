@@ -39,7 +39,7 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
         return self.filter(tags__protected=True).distinct()
 
 
-@audited()
+@audited(in_bulk=True)
 class Dataset(Record):
     """A file of a session, or of another object (an aggregate: of a subject, a tag, a project …).
 
@@ -48,7 +48,9 @@ class Dataset(Record):
     """
 
     session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.PROTECT, related_name="datasets")
-    content_type = models.ForeignKey(ContentType, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    content_type = models.ForeignKey(
+        ContentType, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     object_id = models.UUIDField(null=True, blank=True)
     content_object = GenericForeignKey()
     collection = models.CharField(max_length=1000, blank=True, default="")
@@ -109,7 +111,9 @@ class Dataset(Record):
             models.CheckConstraint(condition=Q(content_version__gte=1), name="dataset_version_from_one"),
         ]
         indexes = [
-            models.Index(fields=["-created_at", "id"], name="dataset_newest_first"),
+            models.Index(
+                fields=["-created_at", "id"], name="dataset_shown_newest_first", condition=Q(withdrawn_at__isnull=True)
+            ),
             models.Index(fields=["name"], name="dataset_by_name"),
             models.Index(
                 fields=["content_type", "object_id"], name="dataset_by_object", condition=Q(session__isnull=True)
@@ -147,7 +151,7 @@ class ContentVersion(models.Model):
     """Which bytes a version of a dataset meant. Written once per version, filled when a digest becomes known, never removed."""
 
     id = models.BigAutoField(primary_key=True)
-    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="versions")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="versions", db_index=False)
     content_version = models.PositiveIntegerField()
     size_bytes = models.BigIntegerField(null=True)
     md5 = models.CharField(max_length=32, blank=True, default="")

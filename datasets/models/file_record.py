@@ -66,7 +66,7 @@ class FileRecordQuerySet(models.QuerySet["FileRecord"]):
         return self.filter(state__in=sorted(EXISTS), content_version=models.F("dataset__content_version"))
 
 
-@audited()
+@audited(in_bulk=True)
 class FileRecord(Record):
     """What we know about one copy, and of which version of the dataset.
 
@@ -75,8 +75,9 @@ class FileRecord(Record):
     transfer engine's design: 3 and more is a proof.
     """
 
-    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="file_records")
-    repository = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="file_records")
+    # by dataset it is found by `one_record_per_copy`, by repository by `copies_by_place_and_state`
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="file_records", db_index=False)
+    repository = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="file_records", db_index=False)
     relative_path = models.CharField(max_length=1000)
     stored_path = models.CharField(max_length=1000)
     path_key = models.CharField(max_length=1000)

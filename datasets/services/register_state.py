@@ -6,15 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.expressions import ArraySubquery
+import orjson
 from django.db import connection
-from django.db.models import OuterRef
-from django.db.models.functions import JSONObject
 
-from datasets.models import ContentVersion, Dataset
+from alyx.core.prepared import rows_of
 from datasets.rules.copies import HIDDEN, CopyState
 from datasets.rules.registration import Content
-from datasets.services.protection import is_protected
 from datasets.services.register_call import RegisterCall
 from datasets.services.surroundings import Owner
 
@@ -49,25 +46,31 @@ class Known:
         return "/".join(part for part in (self.collection, self.revision and f"#{self.revision}#", self.name) if part)
 
 
-_FIELDS = (
-    "id", "collection", "name", "revision__name", "content_version", "size_bytes", "md5", "sha256", "hash_state",
-    "software_version", "qc", "is_default", "created_by_id", "created_at", "protected", "contents",
-)  # fmt: skip
+_KNOWN = """
+SELECT d.id, d.collection, d.name, coalesce(r.name, ''), d.content_version, d.size_bytes, d.md5, d.sha256, d.hash_state,
+    d.software_version, d.qc, d.is_default, d.created_by_id, d.created_at,
+    EXISTS (SELECT FROM datasets_dataset_tags link JOIN datasets_tag g ON g.id = link.tag_id
+        WHERE link.dataset_id = d.id AND g.protected),
+    (SELECT json_agg(json_build_array(v.content_version, v.size_bytes, v.md5, v.sha256))::text
+        FROM datasets_contentversion v WHERE v.dataset_id = d.id AND v.content_version < d.content_version)
+FROM datasets_dataset d LEFT JOIN datasets_revision r ON r.id = d.revision_id
+WHERE {owner} AND d.name = ANY(%(names)s::text[]) AND d.withdrawn_at IS NULL
+ORDER BY d.id FOR NO KEY UPDATE OF d
+"""
+_OF_SESSION = _KNOWN.format(owner="d.session_id = %(session_id)s::uuid")
+_OF_OBJECT = _KNOWN.format(
+    owner="d.session_id IS NULL AND d.content_type_id = %(content_type_id)s::integer AND d.object_id = %(object_id)s::uuid"
+)
 
 
 def read_known(*, owner: Owner, call: RegisterCall) -> list[Known]:
     """All revisions of the files of the call, newest first, locked."""
-    versions = ContentVersion.objects.filter(dataset=OuterRef("pk")).values_list(
-        JSONObject(version="content_version", size="size_bytes", md5="md5", sha256="sha256")
-    )
-    rows = (
-        Dataset.objects.shown()
-        .filter(**owner.columns, name__in={file.path.name for file in call.files})
-        .annotate(protected=is_protected(), contents=ArraySubquery(versions))
-        .order_by("pk")
-        .select_for_update(of=("self",), no_key=True)
-        .values_list(*_FIELDS)
-    )
+    names = sorted({file.path.name for file in call.files})
+    if owner.session_id is not None:
+        rows = rows_of(_OF_SESSION, {"session_id": owner.session_id, "names": names})
+    else:
+        of_object = {"content_type_id": owner.content_type_id, "object_id": owner.object_id}
+        rows = rows_of(_OF_OBJECT, {**of_object, "names": names})
     files = {(file.path.collection, file.path.name) for file in call.files}
     known = [_known(row) for row in rows if (row[1], row[2]) in files]
     return sorted(known, key=lambda row: (row.created_at, row.revision), reverse=True)
@@ -79,24 +82,10 @@ def content(size: int | None, md5: str, sha256: str) -> Content:
 
 
 def _known(row: Sequence[Any]) -> Known:
-    said = dict(zip(_FIELDS, row, strict=True))
-    version = said["content_version"]
-    return Known(
-        id=said["id"],
-        collection=said["collection"],
-        name=said["name"],
-        revision=said["revision__name"] or "",
-        content_version=version,
-        content=content(said["size_bytes"], said["md5"], said["sha256"]),
-        hash_state=said["hash_state"],
-        software_version=said["software_version"],
-        qc=said["qc"],
-        is_default=said["is_default"],
-        created_by_id=said["created_by_id"],
-        created_at=said["created_at"],
-        is_protected=said["protected"],
-        earlier=tuple(content(v["size"], v["md5"], v["sha256"]) for v in said["contents"] if v["version"] < version),
-    )
+    pk, collection, name, revision, version, size, md5, sha256, *rest, versions = row
+    earlier = tuple(content(*one[1:]) for one in orjson.loads(versions or "[]"))
+    stored: tuple[Any, ...] = (pk, collection, name, revision, version, content(size, md5, sha256), *rest, earlier)
+    return Known(*stored)
 
 
 @dataclass(frozen=True, slots=True)

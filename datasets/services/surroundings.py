@@ -12,6 +12,7 @@ from django.db import connection, models
 from django.db.models import QuerySet
 
 from alyx.core.errors import Ambiguous, Forbidden, Invalid
+from alyx.core.prepared import rows_of
 from alyx.labs.models import Lab, Project
 from alyx.labs.permissions import writable_labs
 from datasets.models import RepositoryRole, RepositoryState, Tag
@@ -165,10 +166,10 @@ class Surroundings:
 
 
 _LOOK_AROUND = """
-WITH lab AS (SELECT id, name FROM labs_lab WHERE id = %(lab)s OR lower(name) = ANY(%(labs)s)),
+SELECT made FROM (WITH lab AS (SELECT id, name FROM labs_lab WHERE id = %(lab)s::uuid OR lower(name) = ANY(%(labs)s::text[])),
      place AS (
     SELECT r.* FROM datasets_repository r
-    WHERE r.name = %(name)s OR %(name)s <> '' AND r.hostname = %(name)s
+    WHERE r.name = %(name)s::text OR %(name)s::text <> '' AND r.hostname = %(name)s::text
        OR EXISTS (SELECT 1 FROM datasets_repository_labs l JOIN lab ON lab.id = l.lab_id WHERE l.repository_id = r.id))
 SELECT json_build_object(
     'labs', (SELECT coalesce(json_agg(json_build_array(id, name)), '[]') FROM lab),
@@ -178,27 +179,23 @@ SELECT json_build_object(
         ORDER BY p.name), '[]') FROM place p),
     'types', (SELECT coalesce(json_agg(json_build_array(id, name, filename_pattern)), '[]') FROM datasets_datasettype),
     'formats', (SELECT coalesce(json_agg(json_build_array(id, name, file_extension)), '[]') FROM datasets_dataformat),
-    'revisions', (SELECT coalesce(json_object_agg(name, id), '{}') FROM datasets_revision WHERE name = ANY(%(revisions)s)),
-    'created_by', (SELECT id FROM labs_user WHERE username = %(created_by)s)
-)::text
+    'revisions', (SELECT coalesce(json_object_agg(name, id), '{}') FROM datasets_revision WHERE name = ANY(%(revisions)s::text[])),
+    'created_by', (SELECT id FROM labs_user WHERE username = %(created_by)s::text)
+)::text AS made) around
 """
 
 
 def look_around(*, call: RegisterCall, owner: Owner) -> Surroundings:
     """Read what the call refers to. Raises Invalid for an unknown repository, lab or user."""
     wanted = call.repository or call.hostname
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _LOOK_AROUND,
-            {
-                "lab": owner.lab.pk if owner.lab else None,
-                "labs": [name.lower() for name in call.labs],
-                "name": wanted,
-                "revisions": sorted({file.path.revision for file in call.files} - {""}),
-                "created_by": call.created_by,
-            },
-        )
-        (text,) = cursor.fetchone()
+    said = {
+        "lab": owner.lab.pk if owner.lab else None,
+        "labs": [name.lower() for name in call.labs],
+        "name": wanted,
+        "revisions": sorted({file.path.revision for file in call.files} - {""}),
+        "created_by": call.created_by,
+    }
+    [[text]] = rows_of(_LOOK_AROUND, said)
     read = orjson.loads(text)
     labs = {UUID(lab): str(name) for lab, name in read["labs"]}
     _refuse_unknown_labs(call.labs, labs.values())
