@@ -45,7 +45,7 @@ def test_a_place_that_cannot_be_used_waits_with_its_files_and_heals(
     assert (now(place).state, globus_night.tasks()) == ("blocked", 0)
     assert said in now(place).state_reason
     assert not TransferItem.objects.filter(copy=copy, attempts__gt=1).exists()
-    well = {"connected": True, "paused": None, "lapsed": False}
+    well: dict[str, Any] = {"connected": True, "paused": None, "lapsed": False}
     globus_night.service.control("collection", place.collection, **well)
     globus_night.until(lambda: globus_night.arrived(copy, b"abc"))
     assert (now(place).state, globus_night.tasks()) == ("active", 1)

@@ -17,7 +17,7 @@ from tests.transfers.world import World, assert_converged, run
 from transfers.backends.base import LeaseLost
 from transfers.models import NightWindow, TransferItem, TransferJob
 from transfers.rules.lifecycle import LEASE_SECONDS
-from transfers.services import leases, registering, steps
+from transfers.services import leases, registering, steps, turns
 from transfers.services.leases import claim_job
 from transfers.services.moving import drive_job
 from transfers.services.packing import pack_jobs
@@ -46,7 +46,10 @@ def test_a_job_is_held_by_one_worker_at_a_time(world: World, windows: list[uuid.
     assert claim_job(windows=windows) is None
 
 
-def test_two_connections_racing_for_jobs_get_each_job_once(world: World, windows: list[uuid.UUID]) -> None:
+def test_two_connections_racing_for_jobs_get_each_job_once(
+    world: World, windows: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(turns.PARAMETERS, "to_one", 100)  # nobody gives a job back here
     for number in range(20):
         world.add_file(b"x" * number)
         plan_transfers(actor=None)

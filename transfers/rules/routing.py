@@ -17,6 +17,14 @@ BYTES_PER_STEP = 2 * 1024**3
 """How much of a job is copied, proved, named and registered before the next part of it begins."""
 APART = ("globus",)
 """Kinds of repository whose service carries files between its own places only, and only by one login."""
+JOBS_TO_ONE = 8
+"""Jobs that run at once to one destination. More only wait there, where their order cannot be mended any more."""
+LARGE_JOBS_TO_ONE = 3
+"""Of these, jobs of large files: small ones always find room."""
+JOBS_BETWEEN_TWO = 2
+"""Jobs that a service is given at once between the same two places: it works on three of a login at a time."""
+FILE_COSTS_BYTES = 1024**2
+"""What a file costs besides its bytes, in bytes, when labs are given equal shares."""
 COMPANY_AT_MOST = 50
 """Files in a job after one of a larger job spoiled it for the others."""
 CLAIMS_AT_MOST = 5

@@ -18,22 +18,24 @@ from alyx.core.failpoints import declare, failpoint
 from transfers.backends.base import LeaseLost
 from transfers.models import TransferJob
 from transfers.rules.lifecycle import HEARTBEAT_SECONDS, LEASE_SECONDS
+from transfers.services.turns import HAS_ROOM, PARAMETERS, SHARES, TURN
 
 CLAIMED = declare("mover.claimed")
 
 COURTESY_SECONDS = 60
 """How long a job of a window opened by hand is left to whoever opened it, before any worker takes it."""
 
-_CLAIM = """
-WITH next AS (
+_CLAIM = f"""
+WITH {SHARES}, next AS (
     SELECT j.id FROM transfers_transferjob j LEFT JOIN transfers_nightwindow w ON w.id = j.window_id
      WHERE j.state <> 'settled' AND (j.lease_until IS NULL OR j.lease_until <= alyx_now())
        AND j.remote_state <> 'active' AND (j.due_at IS NULL OR j.due_at <= alyx_now())
        AND (%(job)s::uuid IS NULL OR j.id = %(job)s::uuid)
+       AND (j.state <> 'prepared' OR {HAS_ROOM})
        AND (j.state <> 'prepared' OR w.state = 'open' AND w.ends_at > alyx_now() AND (
             j.window_id = ANY (%(windows)s::uuid[]) OR %(windows)s::uuid[] IS NULL AND (
                 w.kind = 'night' OR j.created_at < alyx_now() - make_interval(secs => %(courtesy)s))))
-     ORDER BY j.state = 'prepared', j.created_at, j.id
+     ORDER BY j.state = 'prepared', CASE WHEN j.state = 'prepared' THEN {TURN} END, j.created_at, j.id
      LIMIT 1 FOR UPDATE OF j SKIP LOCKED
 )
 UPDATE transfers_transferjob j
@@ -42,7 +44,7 @@ UPDATE transfers_transferjob j
        state = CASE WHEN j.state = 'prepared' THEN 'submitting' ELSE j.state END
   FROM next WHERE j.id = next.id
 RETURNING j.id, j.fence, j.claims
-"""
+"""  # noqa: S608  (put together from constants)
 _BEAT = """
 UPDATE transfers_transferjob
    SET lease_until = alyx_now() + make_interval(secs => %(seconds)s), last_progress_at = alyx_now()
@@ -121,7 +123,8 @@ def _clock() -> float:
 
 
 def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None = None) -> Lease | None:
-    """Take a job that nobody holds: interrupted ones first. None when there is none (others may hold all).
+    """Take a job that nobody holds: interrupted ones first, then by turns (`services.turns`). None when there is none (others
+    may hold all, or the places have enough to do).
 
     A job that is not begun yet is taken only while its window is open, and one of a window opened by hand is left for a
     minute to those who name it. `windows`: no other jobs are begun.
@@ -129,7 +132,11 @@ def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None =
     owner = owner_name()
     at = _clock()
     with connection.cursor() as cursor:
-        parameters: dict[str, Any] = {"owner": owner, "seconds": LEASE_SECONDS, "courtesy": COURTESY_SECONDS}
+        parameters: dict[str, Any] = PARAMETERS | {
+            "owner": owner,
+            "seconds": LEASE_SECONDS,
+            "courtesy": COURTESY_SECONDS,
+        }
         cursor.execute(_CLAIM, parameters | {"job": job, "windows": windows})
         row = cursor.fetchone()
     if row is None:

@@ -27,8 +27,8 @@ AT_ONCE = 20_000
 
 _READY = f"""
 SELECT i.id, i.size_bytes, s.repository_id, i.destination_id,
-       CASE WHEN i.size_class = 'large' OR i.last_error_code = %(poison)s THEN 1 ELSE i.company END,
-       i.copy_id, i.content_version
+       CASE WHEN i.last_error_code = %(poison)s OR i.size_class = 'large' AND r.kind <> ALL (%(apart)s) THEN 1
+            ELSE i.company END, i.size_class, i.copy_id, i.content_version
   FROM transfers_transferitem i
   JOIN datasets_filerecord s ON s.id = i.source_id
   JOIN datasets_filerecord c ON c.id = i.copy_id
@@ -46,8 +46,9 @@ SELECT i.id, i.size_bytes, s.repository_id, i.destination_id,
  LIMIT %(limit)s
    FOR UPDATE OF i SKIP LOCKED
 """  # noqa: S608  (put together from constants)
-Route = tuple[uuid.UUID, uuid.UUID, int | None]
-"""Source, destination, and how many files may go together (None: as many as a job takes)."""
+Route = tuple[uuid.UUID, uuid.UUID, int | None, str]
+"""Source, destination, how many files may go together (None: as many as a job takes), and of which size class: large files
+travel alone, or, where a service carries them side by side, with their like."""
 
 
 @transaction.atomic
@@ -67,16 +68,16 @@ def pack_jobs(*, actor: Any = None, scope: Scope = EVERYTHING, at_most: int = AT
         }
         cursor.execute(_READY, parameters)
         ready = cursor.fetchall()
-    moved = copies.mark_incoming(actor=actor, copies=[(row[5], row[6]) for row in ready])
-    for item, size, source, destination, company, copy, _ in ready:
+    moved = copies.mark_incoming(actor=actor, copies=[(row[6], row[7]) for row in ready])
+    for item, size, source, destination, company, size_class, copy, _ in ready:
         if copy in moved:
-            routes[source, destination, company].append((item, size))
+            routes[source, destination, company, size_class].append((item, size))
             sizes[item] = size
     if not routes:
         return 0
     repositories = Repository.objects.in_bulk({one for route in routes for one in route[:2]})
     made = 0
-    for (source, destination, company), files in routes.items():
+    for (source, destination, company, _), files in routes.items():
         for part in cut(files, _bounds(repositories[destination], company)):
             _make_job(repositories[source], repositories[destination], windows[source], part, sizes)
             made += 1
