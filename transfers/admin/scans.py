@@ -1,6 +1,7 @@
 """What lies at labs' servers unregistered and why, the scans that found it, and what each lab wants done with it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -21,19 +22,19 @@ from transfers.services.intake import set_intake
 class FoundFilePage(ReadOnlyPage):
     """Files that nobody registered."""
 
-    list_display = ["path", "standing", "lab", "repository", "size", "first_seen", "last_seen"]
+    list_display = ["path", "standing", "lab", "repository", "size", "first_seen"]
     list_select_related = ["lab", "repository"]
     list_filter = ["why", "lab", "repository"]
     search_fields = ["path"]
     fields = [
         "path",
         ("repository", "lab", "folder"),
-        "reason",
+        "because",
         "detail",
         ("size", "first_seen", "last_seen"),
         ("md5", "sha256"),
     ]
-    readonly_fields = ["reason", "size", "first_seen", "last_seen"]
+    readonly_fields = ["because", "size", "first_seen", "last_seen"]
 
     @admin.display(description="why not registered", ordering="why")
     def standing(self, file: FoundFile) -> Any:
@@ -41,7 +42,7 @@ class FoundFilePage(ReadOnlyPage):
         return badge(status_of(file.why), file.get_why_display(), SENTENCES[Why(file.why)])
 
     @admin.display(description="why not registered")
-    def reason(self, file: FoundFile) -> str:
+    def because(self, file: FoundFile) -> str:
         """In a sentence, with what to do."""
         fix = FIXES.get(Why(file.why))
         return f"{SENTENCES[Why(file.why)]}{f' To do: {fix}.' if fix else ' Nobody has to do anything.'}"
@@ -92,6 +93,15 @@ class IntakePolicyPage(LabPage):
     list_display_links = ["lab", "account"]
     list_select_related = ["lab", "account"]
     search_fields = ["lab__name"]
+    labels: ClassVar[Mapping[str, str]] = {
+        "account": "Registers in the name of",
+        "nightly": "Look each night",
+        "quiet_minutes": "Minutes between two looks",
+        "flag_name": "Wait for a file named",
+        "create_sessions": "Make sessions",
+        "compress_ephys": "Compress raw ephys",
+        "compress_video": "Compress raw video",
+    }
     fields = [
         ("lab", "account"),
         ("nightly", "create_sessions"),

@@ -47,7 +47,7 @@ class Scan(Record):
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     files = models.PositiveIntegerField(default=0, help_text="seen")
     known = models.PositiveIntegerField(default=0, help_text="were registered already")
-    waiting = models.PositiveIntegerField(default=0, help_text="not registered, and will be without anybody's doing")
+    waiting = models.PositiveIntegerField(default=0, help_text="not registered, and will be by itself")
     left = models.PositiveIntegerField(default=0, help_text="not registered, and somebody has to see why")
     registered = models.PositiveIntegerField(default=0)
     sessions_made = models.PositiveIntegerField(default=0)
@@ -85,8 +85,8 @@ class FoundFile(Record):
     """
 
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="found_files")
-    path = models.CharField(max_length=1000, help_text="longer ones are cut, with a digest at the end")
-    folder = models.CharField(max_length=1000, blank=True, default="", help_text="subject/date/number, or its folder")
+    path = models.CharField(max_length=1000)  # longer ones are cut, with a digest at the end
+    folder = models.CharField(max_length=1000, blank=True, default="")  # the session's
     lab = models.ForeignKey(Lab, null=True, blank=True, on_delete=models.CASCADE, related_name="found_files")
     size_bytes = models.BigIntegerField(null=True)
     modified_ns = models.BigIntegerField(null=True)
@@ -98,6 +98,8 @@ class FoundFile(Record):
     sha256 = models.CharField(max_length=64, blank=True, default="")
 
     class Meta(Record.Meta):
+        verbose_name = "file not registered"
+        verbose_name_plural = "files not registered"
         ordering = ["repository__name", "path"]
         constraints = [
             models.UniqueConstraint(fields=["repository", "path"], name="one_row_per_file_found"),
