@@ -8,16 +8,15 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
 from alyx.core.admin_pages import ReadOnlyPage
-from alyx.core.admin_shown import ago, badge, link, megabytes
+from alyx.core.admin_shown import ago, link, megabytes, page_now
 from alyx.core.errors import Invalid
 from alyx.labs.admin import LabPage
 from alyx.labs.models import Lab
 from alyx.labs.permissions import Projects, Right
-from datasets.admin.file_record import copy_badge
+from datasets.admin.copies import copies_sentence, shown_copy, standing_badge
 from datasets.models import Dataset, FileRecord
 from datasets.permissions import lab_of, projects_of, projects_of_owner
-from datasets.rules.copies import HIDDEN, CopyState
-from datasets.rules.standing import COPY_MEANING, dataset_standing, evidence_words
+from datasets.rules.copies import HIDDEN
 from datasets.services.looks import ask_for_looks
 
 
@@ -153,35 +152,23 @@ class DatasetPage(LabPage, ReadOnlyPage):
     @admin.display(description="copies")
     def standing(self, dataset: Dataset) -> Any:
         """How it stands."""
-        servers = [CopyState(copy.state) for copy in dataset.file_records.all() if copy.repository.is_server]
-        others = [CopyState(copy.state) for copy in dataset.file_records.all() if not copy.repository.is_server]
-        status, words = dataset_standing(servers, others)
-        return badge(status, words)
+        return standing_badge(dataset.file_records.all())
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
         """With the table of copies and the versions."""
         dataset = self.get_object(request, unquote(object_id))
-        copies = dataset.file_records.select_related("repository").order_by("repository__name") if dataset else []
+        rows = dataset.file_records.select_related("repository").order_by("repository__name") if dataset else []
+        copies = list(rows)
+        moves = (
+            list(dataset.transfer_items.select_related("destination").order_by("-created_at")[:20]) if dataset else []
+        )
         extra = {
-            "copies": [
-                {
-                    "record": copy,
-                    "link": link(copy, copy.repository.name),
-                    "badge": copy_badge(copy),
-                    "meaning": COPY_MEANING[CopyState(copy.state)],
-                    "size": megabytes(copy.size_bytes),
-                    "proved": ago(copy.proved_at),
-                    "seen": ago(copy.last_seen_at),
-                    "proof": evidence_words(CopyState(copy.state), copy.evidence_level),
-                }
-                for copy in copies
-            ],
+            "copies": [shown_copy(copy, moves) for copy in copies],
+            "copies_say": copies_sentence(copies, page_now()),
             "standing": self.standing(dataset) if dataset else "",
             "versions": dataset.versions.order_by("-content_version") if dataset else [],
-            "moves": dataset.transfer_items.select_related("destination").order_by("-created_at")[:20]
-            if dataset
-            else [],
+            "moves": moves,
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from alyx.core.status import Status
-from datasets.rules.copies import EXISTS, CopyState
+from datasets.rules.copies import EXISTS, HIDDEN, CopyState
 
 S = CopyState
 
@@ -70,3 +70,29 @@ def dataset_standing(servers: Sequence[CopyState], others: Sequence[CopyState]) 
     if proved or any(state in EXISTS for state in (*servers, *others)):
         return Status.WARNING, words
     return Status.FAILED, "no copy that anybody vouches for"
+
+
+UNREAD_LONG_DAYS = 30
+"""A proof that is older is worth saying so."""
+
+
+def copies_said(copies: Sequence[tuple[str, CopyState, int | None]], waiting: int) -> str:
+    """All copies of a dataset in a sentence: `2 of 3 verified; tape unread for 93 d`.
+
+    copies: repository, state, and days since it was last read back (None: never). waiting: how many are being read back now.
+    """
+    shown = [one for one in copies if one[1] not in HIDDEN]
+    proved = sum(state == S.VERIFIED for _, state, _ in shown)
+    parts = [f"{proved} of {len(shown)} verified"]
+    if waiting:
+        parts.append(f"{waiting} being read back now")
+    parts += [f"{name} is {state}" for name, state, _ in shown if COPY_STATUS[state] in _BAD]
+    parts += [
+        f"{name} unread for {days} d"
+        for name, state, days in shown
+        if state == S.VERIFIED and days is not None and days > UNREAD_LONG_DAYS
+    ]
+    return "; ".join(parts)
+
+
+_BAD = {Status.WARNING, Status.FAILED, Status.CRITICAL}

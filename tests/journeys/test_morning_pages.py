@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from django.db import connection
 from playwright.sync_api import expect
 from pytest_django import DjangoDbBlocker
 
@@ -12,6 +14,7 @@ from tests.journeys.conftest import Opener
 from tests.journeys.test_pages import picture
 from tests.transfers.faults import Planted, faulty_night
 from tests.transfers.world import World, make_world
+from transfers.services.looking import look_at_due
 
 PAGE = "/admin/transfers/morning/?lab=nightlab"
 
@@ -61,3 +64,43 @@ def test_one_click_to_the_event_log_and_one_button_to_retry(faulty: tuple[World,
     watch.page.get_by_role("button", name="Retry failed set").click()
     expect(watch.page.locator(".messagelist")).to_contain_text("Tried again")
     assert watch.problems == []
+
+
+def as_a_worker() -> None:
+    """Looks, committed: this test's own connection is in a transaction."""
+
+    def look() -> None:
+        try:
+            look_at_due(asked_only=True)
+        finally:
+            connection.close()
+
+    worker = Thread(target=look)
+    worker.start()
+    worker.join()
+
+
+@pytest.mark.parametrize("viewport", ["tablet", "desktop"])
+def test_the_copies_of_a_dataset_are_verified_while_the_page_looks_on(
+    viewport: str,
+    faulty: tuple[World, Planted],
+    opened: Opener,
+    screenshots: Path | None,
+) -> None:
+    world, planted = faulty
+    good = planted.good[0 if viewport == "tablet" else 1]
+    world.path_of(good).write_bytes(b"damaged at rest")
+    watch = opened(f"/admin/datasets/dataset/{good.pk}/change/", viewport)
+    row = watch.page.locator(f"tr[data-copy='{world.copy(good).pk}']")
+    row.get_by_role("button", name="Verify now").click()
+    expect(row).to_contain_text("being read back")
+    expect(watch.page.locator("#copies-say")).to_contain_text("1 being read back now")
+    as_a_worker()
+    expect(row).to_contain_text("suspect")
+    expect(row).to_contain_text("a look found")
+    expect(watch.page.locator("#copies-say")).to_contain_text(f"{world.central.name} is suspect")
+    picture(watch, screenshots, f"copies-{viewport}-light")
+    assert watch.problems == []
+    assert watch.overflow() == []
+    assert watch.too_small() == []
+    assert watch.faint() == []

@@ -1,5 +1,5 @@
 """Pages of the engine."""
 
-from transfers.admin import health, home, item, job, morning, scans, window
+from transfers.admin import copies, health, home, item, job, morning, scans, window
 
-__all__ = ["health", "home", "item", "job", "morning", "scans", "window"]
+__all__ = ["copies", "health", "home", "item", "job", "morning", "scans", "window"]
