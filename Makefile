@@ -7,6 +7,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SOURCES := alyx subjects sessions datasets transfers rig_outbox tests demo benchmarks
 
+export PYTHONDONTWRITEBYTECODE :=  # an instance is many processes; each would compile everything anew
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve dev test test-faults check lint types goldens bench screenshots clean
 

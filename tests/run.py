@@ -34,6 +34,8 @@ FAULTS = ("tests/wire", "tests/soak", "tests/kill", "tests/model", "tests/s3/tes
           "tests/backends/test_posix_killed.py")  # fmt: skip
 """Where `make test-faults` looks: with what is marked `faults`, and with the short selection of it in `make test`."""
 
+UNWANTED = {"DATABASE_URL", "REDIS_URL", "PYTHONDONTWRITEBYTECODE"}
+"""What the tests' processes do not take over: servers are named by us, and each of the hundreds of processes would compile anew."""
 MOST_AGAIN = 2
 """More failures than that are no accident of the machine's load."""
 FAILED = 1
@@ -118,7 +120,7 @@ def pytest(title: str, arguments: list[str], environment: dict[str, str]) -> Out
     began = time.monotonic()
     cache = STATE / "cache"
     shutil.rmtree(cache, ignore_errors=True)
-    clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    clean = {name: value for name, value in os.environ.items() if name not in UNWANTED}
 
     def run(*chosen: str) -> int:
         return subprocess.run(
@@ -152,7 +154,9 @@ def screenshots() -> int:
 def faults(arguments: list[str]) -> int:
     """The whole of what breaks things on purpose: kills, faults on the wire, the soak, the model. One after the other."""
     chosen = arguments or list(FAULTS)
-    outcome = pytest("everything that breaks something on purpose", [*chosen, "--durations", "20", "-rA", "--tb=short"], {})
+    outcome = pytest(
+        "everything that breaks something on purpose", [*chosen, "--durations", "20", "-rA", "--tb=short"], {}
+    )
     say(str(outcome))
     return 0 if outcome.passed else 1
 

@@ -2,6 +2,10 @@
 
 from django.apps import AppConfig
 
+from alyx.core import trigger_registry
+
+trigger_registry.install()  # apps are known before any model is made
+
 
 class CoreConfig(AppConfig):
     """Ids, clock, errors, audit, notes, flags, doors."""
