@@ -17,6 +17,7 @@ from datasets.rules import alf
 from datasets.rules.copies import FILLABLE, CopyState
 from transfers.rules.lifecycle import LIVE
 from transfers.rules.routing import APART, LARGE_FROM_BYTES, SERVING
+from transfers.services.long_names import refuse_long_names
 from transfers.services.places import MAKERS, READABLE_STATES, allow_managing
 
 MID_INSERT = declare("planner.mid_insert")
@@ -136,6 +137,7 @@ def plan_transfers(*, actor: Any, scope: Scope = EVERYTHING) -> Plan:
         cursor.execute(PLAN, scope.parameters)
         planned = cursor.rowcount
         if planned:
+            refuse_long_names()
             failpoint(MID_INSERT)
     if planned:
         failpoint(COMMITTED)
