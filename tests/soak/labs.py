@@ -73,11 +73,12 @@ class SoakLab:
 
         def plug_in() -> None:
             for found in sorted(root.rglob("*"), reverse=True):  # what was recorded meanwhile goes onto the disk
+                if found.is_dir():
+                    found.rmdir()
+                    continue
                 into = aside / found.relative_to(root)
-                found.rmdir() if found.is_dir() else (
-                    into.parent.mkdir(parents=True, exist_ok=True),
-                    found.rename(into),
-                )
+                into.parent.mkdir(parents=True, exist_ok=True)
+                found.rename(into)
             root.rmdir()
             aside.rename(root)
 
