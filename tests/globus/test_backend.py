@@ -21,8 +21,11 @@ from transfers.backends.base import (
     RemoteState,
     Stat,
     Unknown,
+    unattended,
 )
-from transfers.backends.globus.staging import staged_name
+from transfers.backends.globus import promoting
+from transfers.backends.globus.collection import Collection
+from transfers.backends.globus.staging import Staging, staged_name
 from transfers.backends.globus.tasks import LISTS_FOLLOW_WITHIN
 from transfers.rules.errors import ErrorCode, Side
 
@@ -224,6 +227,29 @@ def test_a_higher_fence_shuts_the_former_owner_out(ends: Ends) -> None:
     with pytest.raises(LeaseLost):
         ends.destination.promote(replace(job, fence=9), {"1": proof})
     assert ends.get() is None
+
+
+def test_a_worker_that_slept_while_giving_a_name_finds_nothing_after_the_release(ends: Ends) -> None:
+    job = ends.job(ends.spec(b"abc"))
+    ends.wait(ends.send(job).id)
+    proof = ends.destination.prove(ends.source, job)["1"]
+    assert isinstance(proof, Proved)
+    asleep = Staging.claim(Collection(ends.destination.place), job)
+    ends.destination.release(replace(job, fence=2))
+    late = promoting.promote(asleep, job, {"1": proof}, unattended)
+    assert code(late["1"]) is ErrorCode.STAGED_LOST
+    assert ends.get() is None
+    with pytest.raises(LeaseLost):
+        ends.destination.prove(ends.source, replace(job, fence=3))
+
+
+def test_a_running_task_is_found_by_its_handle(ends: Ends) -> None:
+    job = ends.job(ends.spec(b"abc"))
+    assert ends.destination.find(job.handle) is None
+    task = ends.send(job).id
+    known = ends.destination.find(job.handle)
+    assert known is not None
+    assert known.id == task
 
 
 def test_what_had_the_name_goes_to_the_trash(ends: Ends) -> None:

@@ -8,6 +8,7 @@ import pytest
 from alyx.core import clock
 from datasets.rules.copies import CopyState
 from tests.globus.night import GlobusNight, work
+from tests.transfers.world import run
 from transfers.models import Attempt, TransferItem, TransferJob
 from transfers.services import night, turns
 from transfers.services.moving import drive_job
@@ -113,6 +114,27 @@ def test_a_task_that_nobody_shows_us_is_asked_about_again(globus_night: GlobusNi
     assert globus_night.item(copy).state == "bound"
     globus_night.until(lambda: globus_night.arrived(copy, b"abc"))
     assert (globus_night.tasks(), globus_night.jobs()) == (1, 1)
+
+
+def test_a_service_that_gives_out_no_ids_begins_nothing(globus_night: GlobusNight) -> None:
+    copy = globus_night.add(b"abc")
+    globus_night.service.fail("refuse", "/submission_id", times=5, status=500, code="InternalError")
+    globus_night.until(lambda: globus_night.arrived(copy, b"abc") and globus_night.settled())
+    unsent = TransferJob.objects.filter(backend="globus", handle_at=None)
+    assert {job.state for job in unsent} == {"settled"}
+    assert (globus_night.tasks(), globus_night.jobs(), unsent.exists()) == (1, 1, True)
+
+
+def test_a_night_by_hand_waits_for_its_tasks_but_not_for_one_that_is_paused(globus_night: GlobusNight) -> None:
+    copy = globus_night.add(b"abc")
+    run()
+    assert globus_night.arrived(copy, b"abc")
+    globus_night.service.fail("drag", times=None, seconds=0.3)
+    held = globus_night.add(b"x" * (2 << 20))
+    globus_night.service.fail("pause", times=1)
+    run()
+    assert globus_night.item(held).state == "bound"
+    assert TransferJob.objects.get(remote_state="active").remote_problem == "paused"
 
 
 def test_a_token_that_ran_out_in_the_night_is_renewed(globus_night: GlobusNight) -> None:

@@ -77,6 +77,8 @@ class TransferApi:
                 return documents.accepted(kind, "Duplicate", body["submission_id"], known["task"])
             items = body.get("DATA") or []
             self._check_form(kind, body, items)
+            if kind == "transfer" and self.world.fault("pause", body["destination_endpoint"]):
+                self.world.change("collection", body["destination_endpoint"], paused="just now")
             task = self.world.new_task(kind.upper(), body, items)
             return documents.accepted(kind, "Accepted", body["submission_id"], task)
 
