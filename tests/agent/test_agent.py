@@ -1,6 +1,7 @@
 """Rounds of the copy agent on real files."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -196,6 +197,28 @@ def test_an_empty_mount_is_neither_believed_nor_written_to(found: Found) -> None
     assert FoundFile.objects.count() == 1
 
 
+def test_the_agent_goes_on_round_after_round_until_it_is_stopped(found: Found) -> None:
+    said: list[rounds.Round | str] = []
+    mark = found.root / ".alyx-canary"
+
+    def stopped(seconds: float) -> bool:
+        assert seconds == 300
+        if len(said) == 1:
+            mark.rename(found.root / ".alyx-away")
+        if len(said) == 2:
+            (found.root / ".alyx-away").rename(mark)
+        return len(said) == 3
+
+    found.allow(quiet_minutes=0)
+    found.put("alf/spikes.times.npy")
+    rounds.work(found.world.here, stopped=stopped, every_s=300, say=said.append)
+    first, away, back = said
+    assert isinstance(first, rounds.Round)
+    assert isinstance(back, rounds.Round)
+    assert (first.registered, back.registered) == (1, 0)
+    assert "Nothing was registered" in str(away)
+
+
 def test_announced_files_are_hashed_by_the_agent_at_night(found: Found) -> None:
     dataset = found.world.add_file(b"announced", name="obj.times.npy", state=CopyState.ANNOUNCED, hashed=False)
     assert one_round(found).announced == 0
@@ -211,8 +234,6 @@ def test_numpy_and_mtscomp_are_loaded_by_the_packing_only() -> None:
         "print([name for name in ('mtscomp', 'tqdm') if name in sys.modules])"
     )
     environment = {"DJANGO_SETTINGS_MODULE": "alyx.settings"}
-    import os
-
     done = subprocess.run(
         [sys.executable, "-c", program], env=os.environ | environment, capture_output=True, text=True, check=True
     )

@@ -15,7 +15,7 @@ from tests.agent.test_agent import AP, assert_compressed_and_registered, one_rou
 from transfers.agent import ephys
 from transfers.models import FoundFile, Scan
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.once]
 
 PLACES = sorted(place for place in failpoints.DECLARED if place.startswith(("agent.", "scan.")))
 

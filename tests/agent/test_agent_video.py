@@ -13,6 +13,8 @@ from transfers.agent import video
 from transfers.models import FoundFile
 from transfers.rules.intake import Why
 
+pytestmark = pytest.mark.once
+
 FRAMES, RATE = 20, 10
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed on this machine")
 

@@ -19,6 +19,8 @@ from transfers.queries.scans import last_scans, unregistered
 from transfers.rules.intake import Why
 from transfers.services.intake import set_intake
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("role", [Role.READER, Role.EXPERIMENTER, Role.RIG])
 def test_who_does_not_manage_the_labs_data_sets_no_policy(found: Found, role: Role) -> None:

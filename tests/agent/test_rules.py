@@ -11,6 +11,8 @@ from transfers.rules.intake import FIXES, SENTENCES, Why
 from transfers.rules.quiescence import Sight, is_quiet, seen_again
 from transfers.rules.session_paths import NotOfASession, is_no_data, of_session
 
+pytestmark = pytest.mark.once
+
 T0 = datetime(2026, 3, 9, tzinfo=UTC)
 SIGHTS = st.builds(Sight, st.integers(0, 2), st.integers(0, 2))
 

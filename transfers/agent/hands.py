@@ -61,7 +61,8 @@ class AgentHands(Hands):
 
     def registered(self, paths: Iterable[str]) -> None:
         """A note all of whose products are registered has done its work."""
-        self._done.update(path for path in paths if path in self.makings())
+        ours = {path for note in self._notes for path in note.paths()}
+        self._done.update(ours.intersection(paths))
         for note in self._notes:
             if self._done.issuperset(note.paths()):
                 self.workshop.done(note)

@@ -68,10 +68,13 @@ def open_scan(*, repository: Repository, kind: ScanKind) -> Scan:
     today = clock.now().astimezone(repository.zone).date()
     with transaction.atomic():
         scan = None
+        rows = Scan.objects.filter(repository=repository, kind=kind)
         if kind == ScanKind.AGENT:
-            rows = Scan.objects.select_for_update().filter(repository=repository, kind=kind)
             transition(rows.exclude(local_date=today), sources=[ScanState.OPEN], to=ScanState.DONE, **_NO_LEASE)
-            scan = rows.filter(local_date=today).first()
+            scan = rows.select_for_update().filter(local_date=today).first()
+        else:
+            killed = rows.filter(lease_until__lt=clock.AlyxNow())
+            transition(killed, sources=[ScanState.OPEN], to=ScanState.FAILED, problem="it was interrupted", **_NO_LEASE)
         if scan is None:
             scan = Scan.objects.create(repository=repository, kind=kind, local_date=today)
         return _lease(scan)
