@@ -90,6 +90,12 @@ NAIVE_READS = {
 Result = dict[str, Any]
 
 
+def free_places() -> Iterator[tuple[str, int]]:
+    """Days and numbers of sessions that nobody has: after the animals' birth, before the first recording."""
+    first = date(2022, 8, 1)
+    return ((str(first + timedelta(days=day)), number) for number in range(1, 1000) for day in range(150))
+
+
 class Run:
     """The calls at one size, as one user."""
 
@@ -159,9 +165,9 @@ class Run:
 
     def writes(self) -> None:
         """Sessions, changes, registrations, beside the plain ways."""
-        days = (str(date(2030, 1, 1) + timedelta(days=at)) for at in range(10_000))
-        new = self.meter.cost(Call("/sessions", "POST", lambda: self._session(next(days))), self.rounds)
-        naive = self.meter.cost(Call("/naive/sessions", "POST", lambda: self._plain_session(next(days))), self.rounds)
+        free = free_places()
+        new = self.meter.cost(Call("/sessions", "POST", lambda: self._session(*next(free))), self.rounds)
+        naive = self.meter.cost(Call("/naive/sessions", "POST", lambda: self._plain_session(*next(free))), self.rounds)
         self.keep("POST /sessions", new, naive)
         notes = (f"note {number}" for number in range(10_000))
         path = f"/sessions/{self.known['eid']}"
@@ -177,24 +183,24 @@ class Run:
         weigh = Call(
             "/weighings",
             "POST",
-            lambda: {"subject": "M00011", "weight": next(grams), "date_time": f"{next(days)}T10:00:00"},
+            lambda: {"subject": "M00011", "weight": next(grams), "date_time": f"{next(free)[0]}T10:00:00"},
         )
         self.keep("POST /weighings", self.meter.cost(weigh, self.rounds))
-        self._registrations(days)
+        self._registrations(free)
 
-    def _registrations(self, days: Iterator[str]) -> None:
-        new = self._new_paths(days)
+    def _registrations(self, free: Iterator[tuple[str, int]]) -> None:
+        new = self._new_paths(free)
         for files in (1, 40, 400):
             self._registration(f"{files} new", files, ((path, "first") for path in new), naive=files < 400)
             path = next(new)
             self._registration(f"{files} again", files, repeat((path, "first")))
             self._registration(f"{files} other bytes", files, ((path, f"content {number}") for number in count()))
 
-    def _new_paths(self, days: Iterator[str]) -> Iterator[str]:
+    def _new_paths(self, free: Iterator[tuple[str, int]]) -> Iterator[str]:
         """Of sessions without files."""
-        for day in days:
-            self.meter.ask(Call("/sessions", "POST", partial(self._session, day)))
-            yield f"M00011/{day}/001"
+        for day, number in free:
+            self.meter.ask(Call("/sessions", "POST", partial(self._session, day, number)))
+            yield f"M00011/{day}/{number:03d}"
 
     def _registration(self, name: str, files: int, sent: Iterator[tuple[str, str]], *, naive: bool = False) -> None:
         """`sent`: where, and what the digests are of."""
@@ -207,17 +213,16 @@ class Run:
         rounds = self.rounds if files < 400 else 3
         self.keep(f"POST /register-file, {name}", self.meter.cost(Call("/register-file", "POST", body), rounds), plain)
 
-    def _session(self, day: str) -> dict[str, Any]:
+    def _session(self, day: str, number: int) -> dict[str, Any]:
         return {
-            "subject": "M00011", "users": ["user1"], "type": "Experiment", "number": 1, "start_time": f"{day}T10:00:00",
+            "subject": "M00011", "users": ["user1"], "type": "Experiment", "number": number, "start_time": f"{day}T10:00:00",
             "projects": ["project_1"], "procedures": ["Behavior training/tasks"], "task_protocol": "ephysChoiceWorld",
             "lab": "lab2", "json": {"IBLRIG_VERSION": "8.2"},
         }  # fmt: skip
 
-    def _plain_session(self, day: str) -> dict[str, Any]:
+    def _plain_session(self, day: str, number: int) -> dict[str, Any]:
         begin = f"{day}T10:00:00"
-        return self._session(day) | {
-            "number": 2,
+        return self._session(day, number) | {
             "path_date": day,
             "zone": "UTC",
             "started_wall": begin,

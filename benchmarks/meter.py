@@ -4,6 +4,7 @@ Requests enter by the WSGI application, with all middleware, authentication and 
 itself (a few tenths of a millisecond) is left out. `benchmarks.load` measures with it.
 """
 
+import gc
 import io
 import time
 from collections.abc import Callable
@@ -51,6 +52,8 @@ class Meter:
 
         self.application: Any = get_wsgi_application()
         self.token = token
+        gc.collect()
+        gc.freeze()  # as each process does that serves (deploy/gunicorn.conf.py)
 
     def cost(self, call: Call, rounds: int) -> Cost:
         """The means of several calls, what garbage collection takes now and then included, after two that warm up."""

@@ -29,7 +29,7 @@ CREATE TEMP TABLE animal AS SELECT s AS n, gen_random_uuid() AS id, 'M' || lpad(
     lab.timezone, s %% 4 = 0 AS restricted FROM generate_series(1, %(subjects)s) s JOIN lab ON lab.n = s %% 5;
 INSERT INTO subjects_subject (id, nickname, lab_id, line_id, responsible_user_id, sex, born_on, died_on, protocol_number, description, name,
     ear_mark, cage_name, adverse_effects, export_id, to_be_genotyped, to_be_culled)
-SELECT a.id, a.nickname, a.lab_id, line.id, person.id, CASE WHEN a.n %% 2 = 0 THEN 'F' ELSE 'M' END, current_date - 200 - a.n %% 200,
+SELECT a.id, a.nickname, a.lab_id, line.id, person.id, CASE WHEN a.n %% 2 = 0 THEN 'F' ELSE 'M' END, date '2022-01-01' + a.n %% 200,
        CASE WHEN a.n %% 4 = 1 THEN current_date - a.n %% 100 END, '1', '', '', '', 'C' || a.n / 4, '', '', false, false
   FROM animal a JOIN line ON line.lab_id = a.lab_id AND line.n = a.n %% 4 JOIN person ON person.n = a.n %% 20;
 INSERT INTO subjects_zygosity (id, subject_id, allele_id, state, basis, why)

@@ -47,7 +47,9 @@ class Dataset(Record):
     until somebody says or sees it.
     """
 
-    session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.PROTECT, related_name="datasets")
+    session = models.ForeignKey(
+        Session, null=True, blank=True, on_delete=models.PROTECT, related_name="datasets", db_index=False
+    )
     content_type = models.ForeignKey(
         ContentType, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -114,6 +116,7 @@ class Dataset(Record):
             models.Index(
                 fields=["-created_at", "id"], name="dataset_shown_newest_first", condition=Q(withdrawn_at__isnull=True)
             ),
+            models.Index(fields=["session", "name"], name="dataset_by_session_and_name"),
             models.Index(fields=["name"], name="dataset_by_name"),
             models.Index(
                 fields=["content_type", "object_id"], name="dataset_by_object", condition=Q(session__isnull=True)

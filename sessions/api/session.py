@@ -16,7 +16,7 @@ from sessions.api.query_fields import SESSIONS
 from sessions.api.serializers import SessionDetail, SessionList
 from sessions.models import Session
 from sessions.queries.session import light_page, newest_first
-from sessions.queries.session_record import detail_record, public_record
+from sessions.queries.session_record import detail_record, is_shown, public_record
 from sessions.services.session import change_session, register_session, withdraw_session
 
 
@@ -83,6 +83,13 @@ class SessionDetailView(_Sessions, ChangeableEndpoint):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The full record."""
         return Response(self.detailed(self.key()))
+
+    def found(self) -> Session:
+        """No more than its key: the services lock the row and read it then. Raises NotFound."""
+        key = self.key()
+        if not (is_shown(key) and may_read_key(self.actor, Session, key)):
+            raise NotFound(f"there is no session {key}")
+        return Session(pk=key)
 
     def record(self, row: Any) -> dict[str, Any]:
         """The full record."""

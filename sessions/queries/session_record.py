@@ -128,6 +128,13 @@ WHERE s.id = %(session)s::uuid AND s.withdrawn_at IS NULL
 """
 
 
+def is_shown(key: uuid.UUID) -> bool:
+    """Whether there is such a session, not withdrawn."""
+    return bool(
+        rows_of("SELECT id FROM lab_sessions_session WHERE id = %(key)s AND withdrawn_at IS NULL", {"key": key})
+    )
+
+
 def detail_record(key: uuid.UUID, base_url: str, *, only_public: bool = False) -> dict[str, Any] | None:
     """The full record of a session, None where there is none; with `only_public`, its datasets that are tagged public."""
     parameters = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from alyx.core import clock
 from alyx.core.changes import locked, store
@@ -36,8 +36,8 @@ def register_session(*, actor: Any, values: Mapping[str, Any]) -> tuple[Session,
     An existing one is filled where it is empty, and keeps the rest; contradictions are flagged. `values` are wire fields.
     Concurrent calls get one row. Raises Invalid (unknown subject, user, lab, parent), Ambiguous, Forbidden.
     """
-    subject, lab = _identity(actor, values)
-    subject = Subject.objects.select_related("lab").select_for_update(of=("self",), no_key=True).get(pk=subject.pk)
+    animals = Subject.objects.shown().select_for_update(of=("self",), no_key=True)
+    subject, lab = _identity(actor, values, animals)
     authorise_of_animal(actor, lab, subject.pk, act="register sessions")
     content = read_content(values)
     sent_start: datetime | None = values.get("start_time")
@@ -97,11 +97,11 @@ def withdraw_session(*, actor: Any, session: Session) -> None:
     Note.objects.filter(content_type=kind, object_id=session.pk, withdrawn_at__isnull=True).update(withdrawn_at=now)
 
 
-def _identity(actor: Any, values: Mapping[str, Any]) -> tuple[Subject, Lab]:
+def _identity(actor: Any, values: Mapping[str, Any], animals: QuerySet[Subject] | None = None) -> tuple[Subject, Lab]:
     labs = [values["lab"]] if values.get("lab") else []
     lab = by_name(Lab.objects.all(), labs[0], field="lab", what="lab") if labs else None
     try:
-        subject = resolve_subject(actor=actor, nickname=values["subject"], labs=labs)
+        subject = resolve_subject(actor=actor, nickname=values["subject"], labs=labs, rows=animals)
     except NotFound as error:
         raise Invalid.of("subject", error.detail) from None
     return subject, lab or subject.lab
@@ -110,9 +110,12 @@ def _identity(actor: Any, values: Mapping[str, Any]) -> tuple[Subject, Lab]:
 def _existing(subject: Subject, wall: datetime, number: int | None) -> Session | None:
     """The row, locked. Without a number, the one that started at this very moment."""
     rows = Session.objects.shown().filter(subject=subject, path_date=wall.date())
-    rows = rows.filter(started_wall=wall) if number is None else rows.filter(number=number)
-    related = rows.select_related("subject__lab", "lab", "location")
-    found: Session | None = related.select_for_update(of=("self",)).order_by("number").first()
+    rows = (rows.filter(started_wall=wall) if number is None else rows.filter(number=number)).order_by("number")
+    if not rows.exists():  # mostly; the animal is locked, so nobody else makes it now
+        return None
+    found: Session | None = (
+        rows.select_related("subject__lab", "lab", "location").select_for_update(of=("self",)).first()
+    )
     return found
 
 
