@@ -45,11 +45,11 @@ class _Chronic(Endpoint):
 
     def records(self, rows: Sequence[Any]) -> list[Any]:
         """Chronic insertions."""
-        return chronic_records(rows)
+        return chronic_records(self.actor, rows)
 
     def record(self, row: Any) -> dict[str, Any]:
         """A chronic insertion."""
-        return chronic_records(self.get_queryset().filter(pk=row.pk))[0]
+        return chronic_records(self.actor, self.get_queryset().filter(pk=row.pk))[0]
 
 
 class ChronicListView(_Chronic, ListEndpoint):

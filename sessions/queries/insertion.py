@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 
+from alyx.core.reading import readable
 from alyx.labs.models import Project
 from sessions.models import Channel, ProbeInsertion, Provenance, TrajectoryEstimate
 from sessions.queries.folders import dataset_ids
@@ -119,10 +120,11 @@ def _channel(columns: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def chronic_records(rows: Iterable[Implant]) -> list[dict[str, Any]]:
-    """The records of these implants (with subject, lab and probe model), in one statement more."""
+def chronic_records(reader: Any, rows: Iterable[Implant]) -> list[dict[str, Any]]:
+    """The records of these implants (with subject, lab and probe model), in one statement more: of their recordings those
+    that this reader reads."""
     implants = list(rows)
-    insertions = _insertions_of([implant.pk for implant in implants])
+    insertions = _insertions_of(reader, [implant.pk for implant in implants])
     return [
         {
             "id": implant.pk,
@@ -139,8 +141,9 @@ def chronic_records(rows: Iterable[Implant]) -> list[dict[str, Any]]:
     ]
 
 
-def _insertions_of(implants: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    rows = shown_insertions().filter(chronic_insertion__in=implants).order_by("-session__started_wall", "id")
+def _insertions_of(reader: Any, implants: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    rows = readable(reader, shown_insertions().filter(chronic_insertion__in=implants))
+    rows = rows.order_by("-session__started_wall", "id")
     rows = rows.annotate(project_names=project_names("session_id"))
     names = ("chronic_insertion_id", "id", "name", "model__part_number", "serial", "project_names")
     nested: dict[UUID, list[dict[str, Any]]] = defaultdict(list)

@@ -184,6 +184,18 @@ def test_a_project_shows_its_own_sessions_only(session: Session) -> None:
     assert rest.get(f"sessions/{other.pk}").status_code == 404
 
 
+def test_a_chronic_insertion_shows_the_recordings_that_one_reads(session: Session) -> None:
+    user = _in_project(session)
+    other = a_session(session.subject, number=2)
+    other.projects.add(a_project())
+    implant = an_implant(a_surgery(session.subject))
+    ours, _ = (an_insertion(of, chronic_insertion=implant) for of in (session, other))
+    nested = Rest(user).get(f"chronic-insertions/{implant.pk}").json()["probe_insertion"]
+    assert [one["id"] for one in nested] == [str(ours.pk)]
+    whole = Rest(_member(session)).get(f"chronic-insertions/{implant.pk}").json()["probe_insertion"]
+    assert len(whole) == 2
+
+
 def test_a_session_that_names_no_project_is_of_its_animals(session: Session) -> None:
     user = _in_project(session)
     session.projects.clear()
