@@ -19,9 +19,9 @@ from tests.agent.place import Found
 from tests.transfers.world import run
 from transfers.agent import lock, rounds
 from transfers.agent.hands import AgentHands
+from transfers.backends.base import BackendFailure
 from transfers.models import FoundFile, Scan
 from transfers.rules.intake import Why
-from transfers.services import scanning
 
 PROBE = "raw_ephys_data/probe00"
 AP = f"{PROBE}/_spikeglx_ephysData_g0_t0.imec0.ap"
@@ -32,9 +32,9 @@ def one_round(found: Found, hands: AgentHands | None = None) -> rounds.Round:
     return rounds.one_round(found.world.here, hands or rounds.agent_for(found.world.here))
 
 
-def record(found: Found, name: str = AP, **given: float) -> bytes:
+def record(found: Found, name: str = AP, *, seconds: float = 2.5) -> bytes:
     """A recording with its .meta file, finished."""
-    data = neuropixels.raw(**given)
+    data = neuropixels.raw(seconds)
     found.put(f"{name}.bin", data)
     found.put(f"{name}.meta", neuropixels.meta(len(data)))
     found.allow(compress_ephys=True, quiet_minutes=0)
@@ -190,7 +190,7 @@ def test_an_empty_mount_is_neither_believed_nor_written_to(found: Found) -> None
     one_round(found)
     (found.root / ".alyx-canary").unlink()
     before = sorted(found.root.rglob("*"))
-    with pytest.raises(scanning.BackendFailure):
+    with pytest.raises(BackendFailure):
         one_round(found)
     assert sorted(found.root.rglob("*")) == before
     assert "Nothing was registered" in Scan.objects.get().problem
