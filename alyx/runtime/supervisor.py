@@ -1,5 +1,6 @@
 """Runs an instance in the foreground: database, schema, web, worker and beat; ends all it started when it ends."""
 
+import json
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ _TURN_S = 0.2
 _LOOK_AT_DATABASE_EVERY_S = 5.0
 _POLITE_S, _FIRM_S = 15.0, 30.0
 _HOPELESS_DEATHS = 5
+_LOOK_AT_HEALTH_EVERY_S = 60.0
 
 
 class CannotServe(RuntimeError):
@@ -36,6 +38,9 @@ class Supervisor:
         self._stopping = 0
         self._ready = False
         self._next_look = 0.0
+        self._next_health = 0.0
+        self._unwell = ""
+        self._alarm = Child("alarm", ["manage.py", "transfers", "health", "--alarm"])
 
     @property
     def url(self) -> str:
@@ -122,6 +127,7 @@ class Supervisor:
             self._keep_database()
             self._keep_children()
             self._announce()
+            self._watch_health()
             time.sleep(_TURN_S)
 
     def _keep_children(self) -> None:
@@ -156,6 +162,20 @@ class Supervisor:
             f"ready: {self.url}/  (admin: {self.url}/admin/; {where}; messages by {broker}; state in {self.instance.var})"
         )
 
+    def _watch_health(self) -> None:
+        """The dead man's switch: what `/healthz` finds silent is said here, and told to people by a process of its own."""
+        if not self._ready or time.monotonic() < self._next_health or self._alarm.running():
+            return
+        self._next_health = time.monotonic() + _LOOK_AT_HEALTH_EVERY_S
+        unwell = _silent_parts(f"{self.url}/healthz")
+        if unwell and unwell == self._unwell:  # twice in a row: no hiccup
+            _say(f"ALARM: not heard: {unwell}")
+            self._alarm.start()
+            self._next_health += 9 * _LOOK_AT_HEALTH_EVERY_S
+        elif self._unwell and not unwell:
+            _say("all is heard again")
+        self._unwell = unwell
+
     def _end(self) -> None:
         """Ask every program to stop, then insist, then the database if nobody else uses it."""
         asked, began = self._stopping, time.monotonic()
@@ -171,7 +191,7 @@ class Supervisor:
                 for child in self._children:
                     child.send(child.orphaned)
             time.sleep(_TURN_S / 4)
-        for child in self._children:
+        for child in (*self._children, self._alarm):
             child.kill()
         if self._postgres is not None:
             self._postgres.release()
@@ -185,6 +205,21 @@ def _answers_well(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def _silent_parts(url: str) -> str:
+    """The parts that are not heard; empty when all is well."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  (our own http address)
+            return ""
+    except urllib.error.HTTPError as answer:
+        try:
+            parts: dict[str, str] = json.load(answer)
+        except ValueError:
+            return "web"
+        return ", ".join(sorted(name for name, said in parts.items() if said != "ok")) or "web"
+    except (urllib.error.URLError, OSError):
+        return "web"
 
 
 def _say(text: str) -> None:

@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -15,13 +15,18 @@ from django.db import OperationalError
 
 from alyx.core.audit import acting
 from alyx.core.errors import DomainError
+from alyx.labs import mailing
 from alyx.labs.models import Lab
 from alyx.runtime.heartbeat import Heartbeat
-from datasets.models import Dataset, Repository
+from datasets.models import Repository
 from transfers import queries
+from transfers.management.telling import bar_of, explanation, find_dataset, health_lines, morning_lines
 from transfers.models import Attempt, TransferItem, TransferJob
+from transfers.queries.health import health
+from transfers.queries.morning import morning
 from transfers.rules.evidence import Finding
 from transfers.services import night
+from transfers.services.alarms import raise_alarms
 from transfers.services.looking import Looked
 from transfers.services.places import establish_canary
 from transfers.services.planning import Scope, plan_transfers
@@ -69,7 +74,18 @@ class Command(BaseCommand):
         verify.add_argument("--repository", help="the repository to read")
         verify.add_argument("--fraction", type=float, default=1.0, help="how much of it, 0 to 1 (default: all)")
         verify.add_argument("--dataset", help="only this dataset (its id)")
-        add("explain", "everything about one dataset's copies").add_argument("dataset", help="its id")
+        add("explain", "everything about one dataset's copies").add_argument(
+            "dataset", help="its id, a digest, or a path such as M1/2026-03-09/001/alf/spikes.times.npy"
+        )
+        health = add("health", "whether the rounds are made, and what waits")
+        health.add_argument(
+            "--alarm",
+            action="store_true",
+            help="also tell the administrators of what is overdue, and send that at once",
+        )
+        morning = add("morning", "last night of each lab, and what must be done by whom")
+        morning.add_argument("--lab", help="only this lab")
+        morning.add_argument("--date", help="that night instead of the latest, as 2026-03-09")
         add("tick", "what the timetable does each minute")
         add("retry", "try files again that wait for a person").add_argument("item", nargs="+", help="id, or `all`")
         add("establish-canary", "mark a repository's root as its own").add_argument("repository", help="its name")
@@ -112,17 +128,27 @@ class Command(BaseCommand):
 
     def _progress(self, given: Namespace, patience: float) -> Callable[[night.Progress], None]:
         woken = 0
-        terminal = self.stderr.isatty() and not given.json
+        bar = self._bar(given, "planned files done")
 
         def say(progress: night.Progress) -> None:
             nonlocal woken
             if patience and progress.jobs > woken:
                 woken = progress.jobs
                 run_jobs.delay([str(window.pk) for window in progress.windows])
-            if terminal:
-                self.stderr.write(f"\r{_files(progress.planned)} planned, {_unsettled()} on their way   ", ending="")
+            left = _unsettled()
+            bar(progress.planned - left if progress.planned > left else 0, max(progress.planned, left))
 
         return say
+
+    def _bar(self, given: Namespace, what: str) -> Callable[[int, int], None]:
+        """A bar on the terminal that grows; silent where there is none, and with --json."""
+        terminal = self.stderr.isatty() and not given.json
+
+        def show(done: int, of: int) -> None:
+            if terminal:
+                self.stderr.write(f"\r\033[K{bar_of(done, of)} {done} of {of} {what}", ending="")
+
+        return show
 
     def _summary(self, given: Namespace, scope: Scope, progress: night.Progress) -> int:
         outcomes = queries.arrivals(TransferJob.objects.filter(window__in=progress.windows))
@@ -161,12 +187,18 @@ class Command(BaseCommand):
     def do_verify(self, given: Namespace) -> int:
         """Read back."""
         repository = _repository(given.repository)
-        dataset = _dataset(given.dataset) if given.dataset else None
+        dataset = find_dataset(given.dataset) if given.dataset else None
         if repository is None and dataset is None:
             raise CommandError("name a --repository, a --dataset, or both")
         if not 0 < given.fraction <= 1:
             raise CommandError("--fraction is above 0 and at most 1")
-        looked = verify_copies(actor=None, repository=repository, dataset=dataset, fraction=given.fraction)
+        looked = verify_copies(
+            actor=None,
+            repository=repository,
+            dataset=dataset,
+            fraction=given.fraction,
+            say=self._bar(given, "read back"),
+        )
         bad = looked.total - looked.found[Finding.GOOD]
         answer = {
             "read": looked.total,
@@ -186,21 +218,30 @@ class Command(BaseCommand):
 
     def do_explain(self, given: Namespace) -> int:
         """One dataset."""
-        told = queries.explain(_dataset(given.dataset))
-        lines = [f"{told.path} ({told.dataset})", f"version {told.version}: {told.content}", *told.notes]
-        for copy in told.copies:
-            lines += [
-                f"- {copy['repository']} ({copy['role']}): {copy['state']}, version {copy['version']}: {copy['meaning']}",
-                f"    at {copy['path']}",
-                *(
-                    [f"    proved {copy['proved_at']:%Y-%m-%d %H:%M} UTC, {_read_how(copy)}"]
-                    if copy["proved_at"]
-                    else []
-                ),
-                *([f"    {copy['reason']}"] if copy["reason"] else []),
-                f"    {copy['why']}",
-            ]
-        self._answer(given, asdict(told), lines)
+        told = queries.explain(find_dataset(given.dataset))
+        self._answer(given, asdict(told), explanation(told))
+        return 0
+
+    def do_health(self, given: Namespace) -> int:
+        """Whether it lives; the exit code says so too."""
+        told = raise_alarms() if given.alarm else []
+        if told:
+            mailing.send_due()
+        found = health()
+        self._answer(given, found, health_lines(found))
+        return 0 if found["is_well"] else WAITS_FOR_A_PERSON
+
+    def do_morning(self, given: Namespace) -> int:
+        """Last night."""
+        try:
+            on = date.fromisoformat(given.date) if given.date else None
+        except ValueError as error:
+            raise CommandError(f"{given.date!r} is not a date such as 2026-03-09") from error
+        labs = [_lab(given.lab)] if given.lab else list(Lab.objects.order_by("name"))
+        found = morning(labs, on)
+        told = [asdict(one) | {"windows": [str(window) for window in one.windows]} for one in found.nights]
+        answer = {"at": found.at, "nights": told, "needs": [asdict(one) for one in found.needs]}
+        self._answer(given, answer, morning_lines(found))
         return 0
 
     def do_tick(self, given: Namespace) -> int:
@@ -243,12 +284,14 @@ def _plain(value: Any) -> Any:
 
 
 def _scope(given: Namespace) -> Scope:
-    lab = None
-    if given.lab:
-        lab = Lab.objects.filter(name=given.lab).first()
-        if lab is None:
-            raise CommandError(f"there is no lab {given.lab!r}")
-    return Scope(lab, _repository(given.repository))
+    return Scope(_lab(given.lab) if given.lab else None, _repository(given.repository))
+
+
+def _lab(name: str) -> Lab:
+    found: Lab | None = Lab.objects.filter(name=name).first()
+    if found is None:
+        raise CommandError(f"there is no lab {name!r}")
+    return found
 
 
 def _repository(name: str | None) -> Repository | None:
@@ -257,16 +300,6 @@ def _repository(name: str | None) -> Repository | None:
     found: Repository | None = Repository.objects.filter(name=name).first()
     if found is None:
         raise CommandError(f"there is no repository {name!r}")
-    return found
-
-
-def _dataset(key: str) -> Dataset:
-    try:
-        found: Dataset | None = Dataset.objects.filter(pk=key).first()
-    except ValidationError as error:
-        raise CommandError(f"{key!r} is not a dataset's id") from error
-    if found is None:
-        raise CommandError(f"there is no dataset {key}")
     return found
 
 
@@ -291,11 +324,6 @@ def _looks(looked: Looked) -> str:
 def _failed_tries(progress: night.Progress) -> list[str]:
     rows = Attempt.objects.filter(job__window__in=progress.windows).exclude(outcome="done").select_related("item__copy")
     return [f"{row.item.copy.relative_path}: {row.evidence.get('said', row.error_code)}" for row in rows[:20]]
-
-
-def _read_how(copy: dict[str, Any]) -> str:
-    how = "on arrival" if copy["evidence"].get("by") == "transfer" else "by a look"
-    return f"read back {how} (evidence {copy['evidence'].get('level', '?')})"
 
 
 def _trouble_lines(status: queries.Status) -> list[str]:
