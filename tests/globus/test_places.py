@@ -1,17 +1,19 @@
 """Consent, expired logins, pauses and collections that are off: states of a repository, with what to do; nothing is lost by them."""
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from alyx.core import clock
+from alyx.labs.models import User
 from datasets.models import Repository
 from tests.globus.night import GlobusNight, Lone, work
 from transfers.models import TransferItem, TransferJob
 from transfers.rules.lifecycle import STALLED_AFTER
 from transfers.services.places import heal_repositories
-from transfers.services.polling import cancel_job
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -114,14 +116,20 @@ def test_a_task_that_stands_still_is_cancelled_waited_for_and_sent_again(globus_
 
 def test_a_person_s_cancel_keeps_what_arrived(globus_night: GlobusNight) -> None:
     small, large = globus_night.add(b"small"), globus_night.add(TWO_MIB * 2)
-    TransferItem.objects.all()
+    User.objects.create_superuser("root", password="let me in")
+    User.objects.create_user("stranger", password="let me in")
     globus_night.service.fail("drag", times=None, seconds=0.2)
     work()
     job = TransferJob.objects.get(remote_state="active")
-    cancel_job(actor=None, job=job, reason="the network is needed")
+    arguments = ["cancel_transfer_job", str(job.pk), "--reason", "the network is needed", "--as"]
+    with pytest.raises(CommandError, match="only data managers"):
+        call_command(*arguments, "stranger")
+    call_command(*arguments, "root", stdout=StringIO())
+    with pytest.raises(CommandError, match="cancelling"):
+        call_command(*arguments, "root")
     globus_night.until(globus_night.settled)
     job.refresh_from_db()
-    assert job.remote_status["cancelled"]["why"] == "the network is needed"
+    assert job.remote_status["cancelled"] == {"by": "root", "why": "the network is needed"}
     done = {copy.pk: globus_night.item(copy).state for copy in (small, large)}
     assert set(done.values()) <= {"done", "retry_wait"}
     assert done[large.pk] == "retry_wait"
