@@ -14,6 +14,7 @@ from tests.globus.night import GlobusNight, Lone, work
 from transfers.models import TransferItem, TransferJob
 from transfers.rules.lifecycle import STALLED_AFTER
 from transfers.services.places import heal_repositories
+from transfers.services.polling import cancel_job
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -112,6 +113,21 @@ def test_a_task_that_stands_still_is_cancelled_waited_for_and_sent_again(globus_
     assert (item.state, item.last_error_code) == ("retry_wait", "expired")
     assert "no progress" in item.last_error
     assert TransferJob.objects.filter(remote_state="cancelled").count() == globus_night.tasks() == 1
+
+
+def test_a_task_that_the_service_denies_ends_when_a_person_wants_it(globus_night: GlobusNight) -> None:
+    copy = globus_night.add(b"abc")
+    globus_night.service.fail("blind", times=None)
+    for _ in range(4):
+        work()
+        clock.advance(timedelta(hours=2))
+    job = TransferJob.objects.get(backend="globus")
+    assert (job.state, job.remote_state, globus_night.item(copy).state) == ("submitted", "active", "bound")
+    globus_night.service.fail("refuse", "/cancel", times=None, status=404, code="ClientError.NotFound")
+    cancel_job(actor=User.objects.create_superuser("root"), job=job, reason="it is not to be seen on their page either")
+    globus_night.until(globus_night.settled)
+    assert globus_night.arrived(copy, b"abc"), "by the service's record under the job's label"
+    assert globus_night.tasks() == 1
 
 
 def test_a_person_s_cancel_keeps_what_arrived(globus_night: GlobusNight) -> None:

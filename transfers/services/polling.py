@@ -81,7 +81,7 @@ def _ask(jobs: Sequence[TransferJob]) -> None:
     """Jobs of one login: what is to be cancelled is, and how all stand is noted."""
     try:
         backend = backend_for(jobs[0].destination)
-        _cancel(backend, jobs)
+        denied = _cancel(backend, jobs)
         seen = backend.poll([str(job.remote_id) for job in jobs], files=False)
     except BackendFailure as failure:
         log.warning("%d jobs cannot be asked about: %s", len(jobs), failure)
@@ -89,17 +89,27 @@ def _ask(jobs: Sequence[TransferJob]) -> None:
             blame_place(job, Failure(failure.code, failure.detail, failure.side))
         return
     failpoint(ASKED)
-    _note(jobs, seen)
+    _note(jobs, {job: Remote(job, RemoteState.CANCELLED) for job in denied} | seen)
     failpoint(NOTED)
     for job in jobs:
         _examine_ends(job, seen.get(str(job.remote_id)))
     _cancel_stalled([job.pk for job in jobs])
 
 
-def _cancel(backend: Backend, jobs: Sequence[TransferJob]) -> None:
+def _cancel(backend: Backend, jobs: Sequence[TransferJob]) -> list[str]:
+    """Have the service end what is to be ended; the tasks of which it says that there are none, where a person wants them
+    ended."""
+    denied = []
     for job in jobs:
-        if job.state == JobState.CANCELLING:
+        if job.state != JobState.CANCELLING:
+            continue
+        try:
             backend.cancel(str(job.remote_id))
+        except BackendFailure as failure:
+            log.warning("job %s is not cancelled: %s", job.pk, failure)
+            if failure.code is ErrorCode.STAGED_LOST and job.remote_status.get("cancelled", {}).get("by"):
+                denied.append(str(job.remote_id))
+    return denied
 
 
 def _note(jobs: Sequence[TransferJob], seen: Mapping[str, Remote]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from alyx.core import clock
 from alyx.core.failpoints import declare, failpoint
 from alyx.core.transitions import transition
-from transfers.backends.base import Backend, BackendFailure, Failure, LeaseLost, Moved, Remote, RemoteState
+from transfers.backends.base import Backend, BackendFailure, Failure, LeaseLost, Remote, RemoteState
 from transfers.models import TransferItem, TransferJob
 from transfers.rules.errors import ErrorCode, PolicyClass, Side, policy
 from transfers.rules.lifecycle import JOB_WRITING, POLLED_FIRST, ItemState, JobState
@@ -176,6 +176,8 @@ def _settle_files(lease: Lease, job: TransferJob) -> None:
         raise Wait
     run = Run(lease, job, backend_for(job.source), backend_for(job.destination), clock.now().date())
     ended = run.destination.poll([str(job.remote_id)]).get(str(job.remote_id))
+    if ended is None and job.state == J.CANCELLING:  # a person wants its end, and the service has denied it (polling)
+        ended = Remote(str(job.remote_id), RemoteState.CANCELLED)
     if ended is None or ended.state is RemoteState.ACTIVE:
         raise Wait  # its lists follow
     failpoint(LISTED)
@@ -197,9 +199,10 @@ def _settle_files(lease: Lease, job: TransferJob) -> None:
 
 
 def _arrive(run: Run, items: Mapping[uuid.UUID, TransferItem], ended: Remote) -> None:
-    moved = [uuid.UUID(key) for key, outcome in ended.outcomes.items() if isinstance(outcome, Moved)]
+    """Whatever did not fail for certain is looked for: what arrived, and what is on no list."""
+    failed = {uuid.UUID(key) for key, outcome in ended.outcomes.items() if isinstance(outcome, Failure)}
     with run.lease.hold():
-        arrived = TransferItem.objects.filter(pk__in=[pk for pk in moved if pk in items])
+        arrived = TransferItem.objects.filter(pk__in=set(items) - failed)
         transition(arrived, sources=[I.BOUND], to=I.MOVED)
         transition(arrived, sources=[I.MOVED], to=I.VERIFYING)
 
