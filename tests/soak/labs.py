@@ -31,6 +31,11 @@ class SoakLab:
     to_mend: dict[int, list[Callable[[], None]]] = field(default_factory=lambda: defaultdict(list))
     planted: Counter[str] = field(default_factory=Counter)
     contents: dict[str, bytes] = field(default_factory=dict)
+    stored_in: Path = Path()
+    """Where the bytes of the central directory are now."""
+
+    def __post_init__(self) -> None:
+        self.stored_in = Path(self.world.central.root)
 
     def record(self, day: int, files: int) -> None:
         """A day's files, some of them with a fault."""
@@ -67,6 +72,8 @@ class SoakLab:
         place = self.world.here if self.bucket or self.dice.random() < 0.7 else self.world.central
         root = Path(place.root)
         aside = root.with_name(f"unplugged{day}")
+        if place == self.world.central:
+            self.stored_in = aside
         root.rename(aside)
         root.mkdir()
         self.planted["unplugged"] += 1
@@ -81,6 +88,7 @@ class SoakLab:
                 found.rename(into)
             root.rmdir()
             aside.rename(root)
+            self.stored_in = Path(self.world.central.root)
 
         self.to_mend[day + 1].insert(0, plug_in)
 
@@ -113,7 +121,7 @@ class SoakLab:
         rows = FileRecord.objects.filter(repository=self.target, state=CopyState.VERIFIED).order_by("-verified_at")
         proved = list(rows[:at_most] if at_most else rows)
         for copy in proved:
-            path = Path(self.world.central.root) / copy.stored_path
+            path = self.stored_in / copy.stored_path
             stored = self.bucket.get(copy.stored_path) if self.bucket else path.read_bytes()
             assert stored is not None
             assert digest_of(stored) == copy.md5, f"a false claim: {copy}"

@@ -1,10 +1,11 @@
 """The soak: nights of many labs on the moved clock, faults in files, disks and workers; nothing is lost, late or stuck.
 
-ALYX_SOAK_SEED chooses other faults (default 0).
+ALYX_SOAK_SEED chooses other faults (default 0), ALYX_SOAK_FILES how many files in all (default 15,000).
 """
 
 import os
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,12 +21,12 @@ from datasets.rules.copies import CopyState
 from tests.kill.test_matrix import in_child, work
 from tests.s3.servers import Servers
 from tests.soak.labs import SoakLab, make_labs
-from transfers.models import NightWindow, Preflight, TransferItem, TransferJob
+from transfers.models import Event, NightWindow, Preflight, TransferItem, TransferJob
 from transfers.services import night, preflight
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
-SEED = int(os.environ.get("ALYX_SOAK_SEED", "0"))
+SEED, FILES = int(os.environ.get("ALYX_SOAK_SEED", "0")), int(os.environ.get("ALYX_SOAK_FILES", "15000"))
 STEP = timedelta(hours=3)
 KILLED = 0.3
 """How likely a worker is killed in three hours of a night, if it passes the chosen place."""
@@ -83,6 +84,12 @@ def waiting(labs: list[SoakLab]) -> int:
     return files - copies.count()
 
 
+def people() -> int:
+    """Items that ever waited for a person."""
+    told = Event.objects.filter(kind="item", new="needs_human")
+    return told.values("subject_id").distinct().count()
+
+
 def sizes() -> Counter[str]:
     """Bytes of the database by app, indexes included."""
     with connection.cursor() as cursor:
@@ -109,6 +116,7 @@ def soak(folder: Path, s3: Servers, *, nights: int, labs: int, files: int, with_
         worst = max(worst, stuck())
         for lab in made:
             lab.check_claims(at_most=20)
+        sys.stderr.write(f"soak: day {day}, {waiting(made)} files wait, {time.monotonic() - began:.0f} s\n")
         if day >= nights and not any(lab.to_mend for lab in made) and not waiting(made):
             break
     took = time.monotonic() - began
@@ -119,7 +127,8 @@ def soak(folder: Path, s3: Servers, *, nights: int, labs: int, files: int, with_
     grown = {app: size // total for app, size in (sizes() - before).most_common(4)}
     print(
         f"\nsoak: {nights} nights and {day + 1 - nights} quiet ones, {labs} labs, {total} files, all proved in {took:.0f} s;"
-        f"\n  planted: {dict(planted)}, {killed} workers killed; stuck on any morning: {worst}"
+        f"\n  planted: {dict(planted)}, {killed} workers killed; stuck on any morning: {worst};"
+        f" files that waited for a person: {people()}"
         f"\n  {NightWindow.objects.count()} windows, {Preflight.objects.count()} looks before the night;"
         f" database growth per file, bytes: {sum(grown.values())} ({grown})"
     )
@@ -149,4 +158,4 @@ def test_two_nights_of_three_labs(still: None, s3: Servers, tmp_path: Path) -> N
 
 @pytest.mark.faults
 def test_thirty_nights_of_twelve_labs(still: None, s3: Servers, tmp_path: Path) -> None:
-    soak(tmp_path, s3, nights=30, labs=12, files=15_000, with_kills=True)
+    soak(tmp_path, s3, nights=30, labs=12, files=FILES, with_kills=True)
