@@ -132,21 +132,26 @@ def _windows(labs: Iterable[uuid.UUID], days: set[date]) -> list[tuple[uuid.UUID
     return [(lab.pk, window) for window in windows for lab in window.repository.labs.all() if lab.pk in keys]
 
 
+_COLUMNS = "i.id, i.dataset_id, i.destination_id, i.state, coalesce(i.size_bytes, 0) AS bytes"
 _FIGURES = f"""
 WITH chosen AS (
     SELECT * FROM unnest(%(labs)s::uuid[], %(windows)s::uuid[]) AS c (lab_id, window_id)
 ), job AS MATERIALIZED (
     SELECT c.lab_id, j.id, j.fence FROM transfers_transferjob j JOIN chosen c ON c.window_id = j.window_id
+), failed AS MATERIALIZED (
+    SELECT DISTINCT a.item_id FROM job JOIN transfers_attempt a ON a.job_id = job.id AND a.outcome <> 'done'
 ), touched AS (
-    SELECT i.id FROM job JOIN transfers_transferitem i ON i.job_id = job.id
-    UNION SELECT a.item_id FROM job JOIN transfers_attempt a ON a.job_id = job.id
-    UNION SELECT i.id FROM transfers_transferitem i WHERE i.state = ANY (%(live)s)
-), fact AS (
-    SELECT {LAB_OF} AS lab_id, d.session_id, coalesce(i.size_bytes, 0) AS bytes, i.id,
-           i.state = ANY (%(live)s) AS live, i.state,
-           i.job_id IN (SELECT id FROM job) AS of_night
-      FROM touched JOIN transfers_transferitem i ON i.id = touched.id
-      JOIN datasets_dataset d ON d.id = i.dataset_id LEFT JOIN lab_sessions_session s ON s.id = d.session_id
+    SELECT {_COLUMNS}, true AS of_night FROM job JOIN transfers_transferitem i ON i.job_id = job.id
+    UNION ALL
+    SELECT {_COLUMNS}, false FROM failed JOIN transfers_transferitem i ON i.id = failed.item_id
+     WHERE i.job_id IS NULL OR i.job_id NOT IN (SELECT id FROM job)
+    UNION ALL
+    SELECT {_COLUMNS}, false FROM transfers_transferitem i
+     WHERE i.state = ANY (%(live)s) AND (i.job_id IS NULL OR i.job_id NOT IN (SELECT id FROM job))
+       AND i.id NOT IN (SELECT item_id FROM failed)
+), fact AS MATERIALIZED (
+    SELECT i.*, {LAB_OF} AS lab_id, d.session_id
+      FROM touched i JOIN datasets_dataset d ON d.id = i.dataset_id LEFT JOIN lab_sessions_session s ON s.id = d.session_id
 ), told AS (
     SELECT lab_id, session_id, bytes, CASE
         WHEN of_night AND state = 'done' THEN 'verified'
@@ -156,8 +161,8 @@ WITH chosen AS (
         WHEN state = 'planned' THEN 'planned'
         WHEN state = 'done' THEN 'later'
         ELSE 'failed' END AS word
-      FROM fact WHERE lab_id = ANY (%(labs)s) AND (NOT live OR of_night OR lab_id = ANY (%(latest)s)
-                       OR id IN (SELECT a.item_id FROM job JOIN transfers_attempt a ON a.job_id = job.id))
+      FROM fact WHERE lab_id = ANY (%(labs)s)
+       AND (of_night OR lab_id = ANY (%(latest)s) OR id IN (SELECT item_id FROM failed))
 ), session AS (
     SELECT lab_id, session_id,
            count(*) AS files, sum(bytes) AS bytes,
@@ -225,6 +230,7 @@ SELECT place.lab_id, min(read.since)
     SELECT coalesce(v.registered_at, d.created_at) AS since
       FROM datasets_filerecord f JOIN datasets_dataset d ON d.id = f.dataset_id
       LEFT JOIN datasets_contentversion v ON v.dataset_id = d.id AND v.content_version = d.content_version
+       AND d.content_version > 1
       LEFT JOIN lab_sessions_session s ON s.id = d.session_id
      WHERE f.repository_id = place.id AND f.state = ANY (%(unproved)s) AND d.withdrawn_at IS NULL
        AND coalesce(s.lab_id, place.lab_id) = place.lab_id
