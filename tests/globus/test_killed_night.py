@@ -16,7 +16,14 @@ pytestmark = [pytest.mark.once, pytest.mark.kill, pytest.mark.django_db(transact
 
 SHARED = ("verifier.", "promoter.", "registrar.", "settler.", "mover.claimed", "packer.")
 PLACES = sorted(place for place in failpoints.DECLARED if place.startswith(("remote.", "globus.", *SHARED)))
-TWICE = ("remote.", "globus.submitted")
+SHORT = (
+    "remote.handle_stored",
+    "remote.before_send",
+    "remote.accepted",
+    "remote.recorded",
+    "remote.asked",
+    "remote.ended",
+)
 ROUNDS = 40
 
 
@@ -55,10 +62,19 @@ def one_task_for_each_job(made: GlobusNight) -> None:
     assert sorted(labels) == sorted(f"alyx-{job.submission_id.hex}" for job in sent)
 
 
+def test_a_worker_killed_around_its_submission_makes_no_second_task(globus_night: GlobusNight) -> None:
+    kill_at(globus_night, [(place, 1) for place in SHORT])
+
+
+@pytest.mark.faults
 def test_a_worker_killed_anywhere_makes_no_second_task(globus_night: GlobusNight) -> None:
+    kill_at(globus_night, [(place, times) for place in PLACES for times in (1, 2)])
+
+
+def kill_at(globus_night: GlobusNight, cases: list[tuple[str, int]]) -> None:
+    """For each case a new file and a new version of another one, whose worker is killed so often at its place."""
     revised = globus_night.add(b"version 0")
     globus_night.until(lambda: globus_night.arrived(revised, b"version 0") and globus_night.settled())
-    cases = [(place, 1) for place in PLACES] + [(place, 2) for place in PLACES if place.startswith(TWICE)]
     kills = 0
     for number, (place, times) in enumerate(cases, start=1):
         content = b"version %d" % number
