@@ -124,6 +124,7 @@ class Attempt(models.Model):
 
     class Meta:
         ordering = ["item", "id"]
+        indexes = [models.Index(fields=["error_code"], condition=~Q(error_code=""), name="attempts_failed")]
         triggers = [
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
             no_truncate(),
