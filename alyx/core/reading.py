@@ -79,11 +79,14 @@ def may_read(actor: Any, row: Model) -> bool:
     return readable(actor, type(row)._base_manager.filter(pk=row.pk)).exists()
 
 
-def may_read_key(actor: Any, model: type[Model], key: UUID) -> bool:
-    """Whether the actor reads the row of this key, where there is one; nothing is asked for whom everything is open."""
-    if _reads_all(reach_of(actor), model):
-        return True
-    return readable(actor, model._base_manager.filter(pk=key)).exists()
+def may_read_key(actor: Any, rows: "QuerySet[M, Any]", key: UUID) -> bool:
+    """Whether the actor reads the row of this key, if it is among the rows; nothing is asked where everything is open."""
+    return reads_all(actor, rows.model) or readable(actor, rows.filter(pk=key)).exists()
+
+
+def reads_all(actor: Any, model: type[Model]) -> bool:
+    """Whether the table is wholly open to the actor."""
+    return _reads_all(reach_of(actor), model)
 
 
 def condition(model: type[Model], reach: Reach, at: str = "") -> Q:
