@@ -7,6 +7,7 @@ import pytest
 from alyx.core import clock
 from datasets.models import Dataset, Repository
 from tests.agent.place import Found
+from transfers import tasks
 from transfers.models import NightWindow, Scan
 from transfers.models.window import WindowState
 from transfers.rules.intake import Why
@@ -51,6 +52,15 @@ def test_a_night_is_scanned_once_whatever_ticks(found: Found) -> None:
     open_night(found)
     assert work() == 1
     assert Scan.objects.values("local_date").distinct().count() == 2
+
+
+def test_the_tick_begins_the_scan_and_the_job_does_it(found: Found) -> None:
+    found.put("alf/unheard.of.npy")
+    open_night(found)
+    tasks.tick.apply(throw=True)
+    assert Scan.objects.get().passes == 0
+    tasks.scan.apply(throw=True)
+    assert (Scan.objects.get().passes, found.reasons()) == (1, {"alf/unheard.of.npy": Why.NO_TYPE})
 
 
 def test_only_repositories_of_labs_that_want_it_are_scanned(found: Found) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from alyx.core.failpoints import declare, failpoint
 from transfers.rules.compressing import MetaRefused, misfit, read_meta
-from transfers.services.scanning import NotCompressed
+from transfers.services.scan_page import NotCompressed
 
 COMPRESSING = declare("agent.compressing")
 THREADS = 4

@@ -14,7 +14,7 @@ from transfers.backends.base import BackendFailure, Evidence
 from transfers.rules.compressing import Kind, Recipe
 from transfers.rules.errors import policy
 from transfers.rules.quiescence import Sight
-from transfers.services.scanning import Hands, NotCompressed
+from transfers.services.scan_page import Hands, NotCompressed
 from transfers.services.sorting import Candidate
 from transfers.services.taking_in import Making
 

@@ -52,7 +52,11 @@ def agent_for(repository: Repository) -> AgentHands:
     return AgentHands(Workshop(backend))
 
 
-def one_round(repository: Repository, hands: AgentHands) -> Round:
+def _never() -> bool:
+    return False
+
+
+def one_round(repository: Repository, hands: AgentHands, *, stopping: Callable[[], bool] = _never) -> Round:
     """Finish what was begun, look through everything, register what is finished, look at what was announced.
 
     Raises BackendFailure: the place cannot be read; nothing was registered or moved. AnotherAgent, ScanLost.
@@ -65,7 +69,7 @@ def one_round(repository: Repository, hands: AgentHands) -> Round:
             scans.leave(scan, problem=sentence(failure))
             raise failure
         with lock.held(hands.workshop.root):
-            return _round(scans.open_scan(repository=repository, kind=ScanKind.AGENT), hands)
+            return _round(scans.open_scan(repository=repository, kind=ScanKind.AGENT), hands, stopping)
 
 
 def sentence(failure: BackendFailure) -> str:
@@ -73,14 +77,14 @@ def sentence(failure: BackendFailure) -> str:
     return f"{policy(failure.code).sentence} ({failure.detail}) Nothing was registered."
 
 
-def _round(scan: Scan, hands: AgentHands) -> Round:
+def _round(scan: Scan, hands: AgentHands, stopping: Callable[[], bool]) -> Round:
     found = Round(scan)
     try:
         found.troubles = hands.resume()
         before = scan.registered
         for _ in range(MOST_PASSES):
-            found.done = scanning.one_pass(scan, hands=hands)
-            if not found.done.look_again:
+            found.done = scanning.one_pass(scan, hands=hands, go_on=lambda: not stopping())
+            if stopping() or not found.done.look_again:
                 break
         found.registered = scan.registered - before
         found.announced = _announced(scan.repository)
@@ -104,13 +108,19 @@ def _announced(repository: Repository) -> int:
 
 
 def work(
-    repository: Repository, *, stopped: Callable[[float], bool], every_s: float, say: Callable[[Round | str], None]
+    repository: Repository,
+    *,
+    stopped: Callable[[float], bool],
+    every_s: float,
+    say: Callable[[Round | str], None],
+    stopping: Callable[[], bool] = _never,
 ) -> None:
-    """Round after round until `stopped` (asked with the seconds to wait) says so."""
+    """Round after round until `stopped` (asked with the seconds to wait) says so. `stopping` is asked within a round, from
+    file to file: what it cuts short goes on in the next."""
     hands = agent_for(repository)
     while True:
         try:
-            say(one_round(repository, hands))
+            say(one_round(repository, hands, stopping=stopping))
         except BackendFailure as failure:
             say(sentence(failure))
         except (lock.AnotherAgent, scans.ScanLost) as other:

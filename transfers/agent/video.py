@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from transfers.services.scanning import NotCompressed
+from transfers.services.scan_page import NotCompressed
 
 CRF = 29
 SOFTWARE = "ffmpeg"

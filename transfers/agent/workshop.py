@@ -21,7 +21,7 @@ from typing import Any
 from alyx.core.failpoints import declare, failpoint
 from transfers.backends.posix import PosixBackend
 from transfers.backends.posix.calls import rename_to_free_name
-from transfers.services.scanning import NotCompressed
+from transfers.services.scan_page import NotCompressed
 
 NOTED = declare("agent.noted")
 PLACED = declare("agent.placed")

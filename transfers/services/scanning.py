@@ -5,58 +5,31 @@ place whose mark is not read before and after.
 """
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from alyx.core import clock
 from alyx.core.failpoints import declare, failpoint
 from datasets.models import Repository, RepositoryRole
-from datasets.rules.alf import SessionPath
-from transfers.backends.base import Backend, BackendFailure, Entry, Evidence, Feature, LeaseLost, Stat
+from transfers.backends.base import BackendFailure, Listing
 from transfers.models import Scan
 from transfers.models.scan import ScanKind, ScanState
 from transfers.rules.errors import policy as error_policy
 from transfers.rules.intake import WAITS, Why
-from transfers.rules.quiescence import Sight, seen_again
 from transfers.services import scan_reports, scans
 from transfers.services.places import backend_for, reachable
+from transfers.services.scan_page import Hands, Outcome, Page
 from transfers.services.scan_reports import Left
-from transfers.services.sorting import Candidate, Surroundings, sort_page
-from transfers.services.taking_in import Making, ReadFile, Taken, agrees, take_in
+from transfers.services.sorting import Surroundings, sort_page
+from transfers.services.taking_in import Taken
 
-HASHED = declare("scan.hashed")
-REGISTERED = declare("scan.registered")
 PAGE_DONE = declare("scan.page_done")
 PAGE = 1000
 """Files looked at, registered and written down together."""
 EXAMPLES = 1000
 PASSES_A_NIGHT = 2
 """The first look and the one that finds what has not changed since; what still changes then is left to the next night."""
-
-
-class NotCompressed(Exception):
-    """A file could not be compressed; it is as it was. The message says why."""
-
-
-class Hands:
-    """What may be done to files before they are registered. A server's scan does nothing; a copy agent compresses."""
-
-    name = "scan"
-    compresses = False
-
-    def makings(self) -> Mapping[str, Making]:
-        """Files that we made ourselves and that are not registered yet, by path."""
-        return {}
-
-    def compress(self, candidate: Candidate, evidence: Evidence) -> bool:
-        """Compress it, whose bytes were read. True: other files lie there now, look again; False: there is nothing to do,
-        it is registered as it is. Only where `compresses`. Raises NotCompressed, BackendFailure."""
-        raise NotCompressed(f"{self.name} compresses nothing ({candidate.path}, {evidence.size_bytes} bytes)")
-
-    def registered(self, paths: Iterable[str]) -> None:
-        """These are registered."""
 
 
 @dataclass
@@ -102,153 +75,36 @@ def one_pass(
     """
     hands = hands or Hands()
     backend = backend_for(scan.repository)
-    around = Surroundings.of(scan.repository)
-    if not scan.cursor:
+    page = Page(scan, backend, Surroundings.of(scan.repository), hands, patient)
+    if scan.pass_began_at is None:
         scans.begin_pass(scan)
     done = Pass()
     while True:
         listing = backend.entries("", scan.cursor or None, PAGE)
-        page = _Page(scan, backend, around, hands, patient)
-        taken, known, passed, look_again = page.work(listing.entries)
-        taken.left += [Left(one.detail or "?", Why.UNSEEN, error_policy(one.code).sentence) for one in listing.unseen]
-        _write_down(scan, taken, [*known, *passed])
-        counted = {"files": len(listing.entries), "known": len(known), "registered": len(taken.registered)}
-        counted |= {"sessions_made": taken.sessions_made, **scan_reports.counts(taken.left, WAITS)}
-        scans.store_page(scan, listing.cursor or "", counted)
+        found = page.work(listing.entries, go_on)
+        _write_down(scan, listing, found)
+        done.add(found.taken, found.look_again)
         failpoint(PAGE_DONE)
-        done.add(taken, look_again)
-        if listing.cursor is None:
-            if scan.pass_began_at is not None:
-                scan_reports.forget_unseen(scan.repository, scan.pass_began_at)
+        if listing.cursor is None and found.whole:
+            scan_reports.forget_unseen(scan.repository, scans.end_pass(scan))
             done.whole = True
             return done
-        if not go_on():
+        if not (found.whole and go_on()):
             return done
 
 
-def _write_down(scan: Scan, taken: Taken, settled: Sequence[str]) -> None:
-    scan_reports.keep(scan.repository, taken.left, clock.now())
-    scan_reports.forget(scan.repository, [*settled, *taken.registered])
-
-
-@dataclass
-class _Page:
-    scan: Scan
-    backend: Backend
-    around: Surroundings
-    hands: Hands
-    patient: bool
-
-    def work(self, entries: Sequence[Entry]) -> tuple[Taken, list[str], list[str], bool]:
-        """Register what can be; the rest stays. With it the paths known before, those passed over, and whether to look
-        again."""
-        makings = self.hands.makings()
-        found = sort_page(self.around, entries, clock.now(), made=makings, patient=self.patient)
-        taken = Taken(left=found.left)
-        ready = self._flagged(found.ready, makings, taken)
-        read, look_again = self._read(ready, makings, taken)
-        failpoint(HASHED)
-        for files in self._unchanged(read, taken).values():
-            got = take_in(repository=self.around.repository, files=files, by=self.hands.name)
-            failpoint(REGISTERED)
-            taken.add(got)
-        self.hands.registered([*found.known, *taken.registered])
-        return taken, found.known, found.passed, look_again
-
-    def _beat(self) -> bool:
-        return scans.beat(self.scan)
-
-    def _flagged(self, ready: Sequence[Candidate], makings: Mapping[str, Making], taken: Taken) -> list[Candidate]:
-        """Those whose session's flag is there, where the lab wants one."""
-        flags = {
-            f"{one.session}/{one.policy.flag_name}"
-            for one in ready
-            if self.patient and one.policy.flag_name and one.path not in makings
-        }
-        looks = self.backend.stat(sorted(flags)) if flags else {}
-        there = []
-        for one in ready:
-            look = looks.get(f"{one.session}/{one.policy.flag_name}") if one.path not in makings else None
-            if look is None or isinstance(look, Stat):
-                there.append(one)
-            else:
-                taken.left.append(one.left(Why.NO_FLAG, one.policy.flag_name))
-        return there
-
-    def _read(
-        self, ready: Sequence[Candidate], makings: Mapping[str, Making], taken: Taken
-    ) -> tuple[list[ReadFile], bool]:
-        """Read each whole, compress what is to be; what differs from the registry or changes stays. With it whether files
-        were made."""
-        read: list[ReadFile] = []
-        look_again = False
-        for one in ready:
-            try:
-                found = self._read_one(one, makings.get(one.path))
-            except LeaseLost as lost:
-                raise scans.ScanLost(str(self.scan)) from lost
-            except BackendFailure as failure:
-                if error_policy(failure.code).blocks_repository:
-                    raise
-                found = one.left(Why.UNSEEN, f"{error_policy(failure.code).sentence} ({failure.detail})")
-            if isinstance(found, ReadFile):
-                read.append(found)
-            elif found is not None:
-                taken.left.append(found)
-            look_again |= found is None
-        return read, look_again
-
-    def _read_one(self, one: Candidate, making: Making | None) -> ReadFile | Left | None:
-        """The file read, or why it stays; None: other files were made of it. Raises BackendFailure, LeaseLost."""
-        to_make = one.recipe is not None and making is None
-        if to_make and not self.hands.compresses:
-            return one.left(Why.TO_COMPRESS)
-        evidence = self._evidence(one, whole=to_make)
-        file = ReadFile(one, evidence, making)
-        if evidence.size_bytes != one.sighting.sight.size_bytes:
-            return _changed(one, Sight(evidence.size_bytes, -1))
-        if one.known is not None and not agrees(one.known.content, file.content):
-            return file.left(Why.DIFFERS, f"read {evidence.md5}")
-        if making is not None and making.sha256 != evidence.sha256:
-            words = "this is not the file that the copy agent made under this name: move it away"
-            return file.left(Why.NOT_COMPRESSED, words)
-        try:
-            return None if to_make and self.hands.compress(one, evidence) else file
-        except NotCompressed as refused:
-            return file.left(Why.NOT_COMPRESSED, str(refused))
-
-    def _evidence(self, one: Candidate, *, whole: bool) -> Evidence:
-        """Its digests. Bytes that an earlier look has read, and that were not registered for some reason, are not read
-        again (unless `whole`); such a read proves no copy any more."""
-        before = one.before.read(one.sighting.sight)
-        if before is not None and not whole:
-            return before
-        if Feature.READ_BACK not in self.backend.features:
-            return Evidence(one.sighting.sight.size_bytes, None, None, level=1)
-        return self.backend.digest(one.path, self._beat)
-
-    def _unchanged(self, read: Sequence[ReadFile], taken: Taken) -> dict[SessionPath, list[ReadFile]]:
-        """By session, those that are after the read what they were before it, at a place that still bears its mark.
-        Raises BackendFailure."""
-        looks = self.backend.stat([file.candidate.path for file in read]) if read else {}
-        health = self.backend.probe()
-        if health.problem is not None:
-            raise BackendFailure(health.problem, health.detail)
-        groups: dict[SessionPath, list[ReadFile]] = defaultdict(list)
-        for file in read:
-            look = looks[file.candidate.path]
-            if not isinstance(look, Stat):
-                taken.left.append(file.candidate.left(Why.UNSEEN, "it went while it was looked at"))
-            elif Sight(look.size_bytes, look.modified_ns) != file.candidate.sighting.sight:
-                taken.left.append(_changed(file.candidate, Sight(look.size_bytes, look.modified_ns)))
-            else:
-                groups[file.candidate.session].append(file)
-        return groups
-
-
-def _changed(one: Candidate, sight: Sight) -> Left:
-    sighting = seen_again(one.sighting, sight, clock.now())
-    return replace(one, sighting=sighting).left(Why.CHANGING, "it changed while it was read")
+def _write_down(scan: Scan, listing: Listing, found: Outcome) -> None:
+    """What is left and what is not any more; then how far the scan has come. A page that was not done whole is begun again:
+    what it registered is counted, what it saw is not."""
+    unseen = [Left(one.detail or "?", Why.UNSEEN, error_policy(one.code).sentence) for one in listing.unseen]
+    found.taken.left += unseen
+    scan_reports.keep(scan.repository, found.taken.left, clock.now())
+    scan_reports.forget(scan.repository, [*found.settled, *found.taken.registered])
+    counted = {"registered": len(found.taken.registered), "sessions_made": found.taken.sessions_made}
+    if found.whole:
+        counted |= {"files": len(listing.entries), "known": found.known}
+        counted |= scan_reports.counts(found.taken.left, WAITS)
+    scans.store_page(scan, (listing.cursor or "") if found.whole else scan.cursor, counted)
 
 
 def by_hand(
@@ -259,14 +115,13 @@ def by_hand(
     Raises BackendFailure: the place cannot be read, nothing was registered.
     """
     scan = scans.open_scan(repository=repository, kind=ScanKind.HAND)
+
+    def go_on() -> bool:
+        said(scan)
+        return True
+
     try:
-        done = Pass()
-        while not done.whole:
-            part = one_pass(scan, patient=patient, go_on=lambda: False)
-            done.registered += part.registered[: EXAMPLES - len(done.registered)]
-            done.left += part.left[: EXAMPLES - len(done.left)]
-            done.whole = part.whole
-            said(scan)
+        done = one_pass(scan, patient=patient, go_on=go_on)
     except BackendFailure as failure:
         scans.end(scan, ScanState.FAILED, _sentence(failure))
         raise
@@ -308,7 +163,8 @@ def _go_on_with(scan: Scan, go_on: Callable[[], bool]) -> None:
 
 def _over(scan: Scan) -> str:
     """What to say of a scan whose night has ended before it."""
-    return scan.problem or ("" if scan.passes and not scan.cursor else "the night ended before everything was seen")
+    whole = scan.passes > 0 and scan.pass_began_at is None
+    return scan.problem or ("" if whole else "the night ended before everything was seen")
 
 
 def _patience(repository: Repository) -> timedelta:

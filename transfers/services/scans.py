@@ -104,6 +104,13 @@ def begin_pass(scan: Scan) -> None:
     _store(scan, {"passes": scan.passes + 1, "pass_began_at": clock.now(), "cursor": "", "problem": "", **counts})
 
 
+def end_pass(scan: Scan) -> datetime:
+    """This pass has seen everything; when it began. Raises ScanLost."""
+    began = scan.pass_began_at or clock.now()
+    _store(scan, {"pass_began_at": None, "cursor": ""})
+    return began
+
+
 def store_page(scan: Scan, cursor: str, counts: Mapping[str, int]) -> None:
     """How far this pass has come, and what it has counted since. Raises ScanLost."""
     added = {name: getattr(scan, name) + count for name, count in counts.items()}

@@ -44,7 +44,9 @@ class Command(BaseCommand):
             signal.signal(number, stop)
         while not asked.is_set():
             try:
-                rounds.work(repository, stopped=asked.wait, every_s=60 * options["every"], say=self._say)
+                rounds.work(
+                    repository, stopped=asked.wait, every_s=60 * options["every"], say=self._say, stopping=asked.is_set
+                )
             except (OperationalError, InterfaceError) as error:
                 self._say(f"the database cannot be reached ({str(error).splitlines()[0]}); tried again")
                 close_old_connections()
