@@ -12,6 +12,7 @@ from alyx.labs.models import User
 from datasets.models import Repository
 from tests.globus.night import GlobusNight, Lone, work
 from transfers.models import TransferItem, TransferJob
+from transfers.queries.status import status
 from transfers.rules.lifecycle import STALLED_AFTER
 from transfers.services.places import heal_repositories
 from transfers.services.polling import cancel_job
@@ -89,6 +90,9 @@ def test_a_running_task_outlives_a_pause_of_days_and_its_repository_says_why(glo
     globus_night.until(lambda: TransferJob.objects.filter(remote_problem="paused").exists())
     job = TransferJob.objects.get(remote_problem="paused")
     assert "until Monday" in now(globus_night.central).state_reason
+    shown = next(one for one in status().jobs if one["id"] == str(job.pk))
+    assert shown["elsewhere"].startswith("running; 0 of 1 files")
+    assert "paused transfers" in shown["elsewhere"]
     for _ in range(6):
         clock.advance(STALLED_AFTER / 2)
         work()

@@ -19,6 +19,7 @@ from transfers.rules.errors import PolicyClass, parse_code, policy
 from transfers.rules.evidence import reopens
 from transfers.rules.lifecycle import IN_FLIGHT, ItemState, JobState
 from transfers.rules.schedule import night_of
+from transfers.rules.standing import elsewhere
 from transfers.services.planning import EVERYTHING, Scope
 
 
@@ -238,6 +239,7 @@ def _jobs() -> list[dict[str, Any]]:
             "bytes": job.bytes_total,
             "held_by": job.lease_owner,
             "last_progress_at": job.last_progress_at,
+            "elsewhere": elsewhere(job.remote_state, job.remote_problem, job.remote_status),
         }
         for job in live.order_by("created_at")[:SHOWN_AT_MOST]
     ]
