@@ -91,6 +91,21 @@ def test_two_workers_share_no_scan_and_a_lapsed_one_goes_on_at_its_page(
         scanning.one_pass(killed)
 
 
+def test_a_page_cut_short_is_begun_again_and_counted_once(found: Found) -> None:
+    found.allow(quiet_minutes=0, create_sessions=True)
+    for number in (1, 2, 3):
+        found.put(f"/KS014/2026-03-09/00{number}/alf/spikes.times.npy", bytes([number]))
+    open_night(found)
+    scans.begin_scans()
+    scan = scans.claim_scan()
+    assert scan is not None
+    assert not scanning.one_pass(scan, go_on=lambda: False).whole
+    assert Dataset.objects.count() == 1
+    assert scanning.one_pass(scan).whole
+    scan.refresh_from_db()
+    assert (scan.files, scan.known, scan.registered, scan.sessions_made, scan.passes) == (3, 1, 3, 2, 1)
+
+
 def test_a_place_that_is_away_is_tried_again_until_its_night_ends(found: Found) -> None:
     found.put("alf/spikes.times.npy")
     found.allow(quiet_minutes=0)
