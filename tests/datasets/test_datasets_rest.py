@@ -29,7 +29,7 @@ def many(world: World) -> World:
     first, second, *rest = Dataset.objects.order_by("name", "collection")
     world.protect(first)
     first.tags.add(Tag.objects.create(name="open data", public=True))
-    first.json = {"b": 1.0, "a": [1e5, None, "ü\u2028"], "deep": {"x": "\\u0041"}}
+    first.json = {"b": 1.0, "a": [1e5, None, "ü\u2028"], "deep": {"x": "\\u0041"}, "large": 2**70}
     first.save()
     bring_to(world.copy(second, world.central), S.VERIFIED)
     bring_to(world.copy(second, world.mirror), S.WITHDRAWN)

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, models, transaction
 
 from alyx.core.audit import acting
 from alyx.labs.models import Token, User
-from datasets.models import ContentVersion, FileRecord
+from datasets.models import ContentVersion, Dataset, FileRecord
 from tests.factories import a_dataset, a_subject, a_user
 from tests.ground.tables import (
     OWN_HISTORY,
@@ -42,6 +42,19 @@ def test_rows_made_in_bulk_are_recorded(model: type[models.Model]) -> None:
     twin = a_twin(a_row(model))
     model._base_manager.bulk_create([twin])
     assert labels(twin) == ["insert"]
+
+
+@pytest.mark.parametrize("model", [Dataset, FileRecord])
+def test_each_row_that_a_statement_makes_is_recorded_whole_with_who_and_why(model: type[models.Model]) -> None:
+    twins, user = [a_twin(a_row(model)) for _ in range(3)], a_user("maker")
+    with acting(actor=user, path="command tests", reason="many at once"):
+        model._base_manager.bulk_create(twins)
+    names = [column.attname for column in model._meta.concrete_fields]
+    rows = model._base_manager.filter(pk__in=[twin.pk for twin in twins]).order_by("pk")
+    events = event_model_of(model).objects.filter(pgh_obj_id__in=[twin.pk for twin in twins]).order_by("id")
+    assert list(events.values_list(*names)) == list(rows.values_list(*names))
+    said = {(one.pgh_label, one.pgh_context.metadata["actor"], one.pgh_context.metadata["reason"]) for one in events}
+    assert said == {("insert", str(user.pk), "many at once")}
 
 
 @EACH_TABLE
