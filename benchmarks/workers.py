@@ -25,7 +25,8 @@ from benchmarks.planner import scratch_database
 LABS = 8
 BYTES = 20_000
 PATIENCE_S = 600.0
-PARTS = ("_stage", "_prove", "_promote", "register_proved", "settle_job")
+PARTS = {"moving": ("_stage", "settle_job"), "steps": ("_prove", "_observe", "_promote", "register_proved")}
+"""Services of the engine and their functions that are timed."""
 
 
 def make_labs(folder: Path) -> list[Any]:
@@ -107,12 +108,12 @@ def prepare() -> tuple[list[Any], float]:
 
 def parts(windows: list[Any], files: int) -> None:
     """One worker in this process, its parts timed."""
-    from transfers.services import moving, night
+    from transfers.services import moving, night, steps
 
     spent: dict[str, float] = defaultdict(float)
 
-    def timed(name: str) -> Any:
-        real = getattr(moving, name)
+    def timed(module: Any, name: str) -> Any:
+        real = getattr(module, name)
 
         def around(*args: Any, **more: Any) -> Any:
             began = time.perf_counter()
@@ -123,9 +124,9 @@ def parts(windows: list[Any], files: int) -> None:
 
         return around
 
-    for name in PARTS:
-        if hasattr(moving, name):
-            setattr(moving, name, timed(name))
+    for module, names in ((moving, PARTS["moving"]), (steps, PARTS["steps"])):
+        for name in names:
+            setattr(module, name, timed(module, name))
     began = time.perf_counter()
     night.run_jobs(windows=windows, budget_seconds=PATIENCE_S)
     took = time.perf_counter() - began
@@ -140,7 +141,9 @@ def workers(number: int, folder: Path) -> Iterator[None]:
     environment = {**os.environ, "ALYX_VAR": str(folder / "var")}
     command = [sys.executable, "-m", "celery", "-A", "alyx.celery", "worker", "--pool", "solo", "-l", "error"]
     started = [
-        subprocess.Popen([*command, "-n", f"w{one}@bench"], env=environment, stderr=subprocess.DEVNULL)
+        subprocess.Popen(
+            [*command, "-n", f"w{one}@bench"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         for one in range(number)
     ]
     try:

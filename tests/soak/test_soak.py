@@ -1,6 +1,6 @@
 """The soak: nights of many labs on the moved clock, faults in files, disks and workers; nothing is lost, late or stuck.
 
-ALYX_SOAK_SEED chooses other faults (default 0), ALYX_SOAK_FILES how many files in all (default 15,000).
+ALYX_SOAK_SEED chooses other faults (default 0); ALYX_SOAK=30x12x15000 is nights, labs and files in all.
 """
 
 import os
@@ -26,7 +26,8 @@ from transfers.services import night, preflight
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
-SEED, FILES = int(os.environ.get("ALYX_SOAK_SEED", "0")), int(os.environ.get("ALYX_SOAK_FILES", "15000"))
+SEED = int(os.environ.get("ALYX_SOAK_SEED", "0"))
+NIGHTS, LABS, FILES = map(int, os.environ.get("ALYX_SOAK", "30x12x15000").split("x"))
 STEP = timedelta(hours=3)
 KILLED = 0.3
 """How likely a worker is killed in three hours of a night, if it passes the chosen place."""
@@ -158,4 +159,4 @@ def test_two_nights_of_three_labs(still: None, s3: Servers, tmp_path: Path) -> N
 
 @pytest.mark.faults
 def test_thirty_nights_of_twelve_labs(still: None, s3: Servers, tmp_path: Path) -> None:
-    soak(tmp_path, s3, nights=30, labs=12, files=FILES, with_kills=True)
+    soak(tmp_path, s3, nights=NIGHTS, labs=LABS, files=FILES, with_kills=True)
