@@ -34,7 +34,11 @@ def _is_contract(path: str) -> bool:
     segments = path.strip("/").split("/")
     if any(path.startswith(prefix) for prefix in OUR_OWN):
         return False
-    return len(segments) == 1 or (len(segments) == 2 and segments[1].startswith("{")) or segments[0] in {"cache", "api", "transfers"}
+    return (
+        len(segments) == 1
+        or (len(segments) == 2 and segments[1].startswith("{"))
+        or segments[0] in {"cache", "api", "transfers"}
+    )
 
 
 def _item(path: str, item: dict[str, Any]) -> dict[str, Any]:
