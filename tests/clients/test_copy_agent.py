@@ -49,7 +49,8 @@ def test_files_of_a_lab_server_reach_the_analyst_although_the_agent_is_killed(
         timeout=300,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert "4 registered" in served.manage("copy_agent", "--repository", place, "--once")
+    said = served.manage("copy_agent", "--repository", place, "--once")
+    assert "4 files seen, 2 registered, 0 wait, 0 need somebody" in said  # the others were, before it was killed
     night(served)
 
     eid = analyst.search(subject=lab.subjects[0], date_range=DAY, query_type="remote")[0]
