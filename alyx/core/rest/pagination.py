@@ -8,6 +8,9 @@ from rest_framework.pagination import LimitOffsetPagination
 
 Page = TypeVar("Page")
 
+FURTHEST = 2**62
+"""Further than any table reaches, and still a number for PostgreSQL."""
+
 
 class Pages(LimitOffsetPagination):
     """`count, next, previous, results`; 250 a page, 1000 at most."""
@@ -21,7 +24,7 @@ class Pages(LimitOffsetPagination):
         They are only counted where the page itself does not tell how many there are: when it is full, or behind the end.
         """
         limit = self.get_limit(request) or self.max_limit
-        self.request, self.limit, self.offset = request, limit, self.get_offset(request)
+        self.request, self.limit, self.offset = request, limit, min(self.get_offset(request), FURTHEST)
         page, length = read(rows[self.offset : self.offset + limit])
         is_last = length < limit and (length or not self.offset)
         self.count = self.offset + length if is_last else self.get_count(rows)
