@@ -82,6 +82,10 @@ def embedded(arguments: list[str]) -> Outcome:
     """All tests, on the private PostgreSQL of the wheel and messages by files."""
     title = "everything, on the embedded PostgreSQL, messages by files"
     try:
+        install({"ffmpeg": "ffmpeg"})
+    except Missing as missing:
+        say(f"tests: no tests of video: {missing}")
+    try:
         chromium = browser()
     except Missing as missing:
         say(f"tests: no browser tests: {missing}")

@@ -57,8 +57,9 @@ class Repository(Record):
     """A place for copies. Belongs to any number of labs, possibly none.
 
     `root` is where our code finds it (POSIX: a directory; S3: `s3://bucket/folder`, with the service's `endpoint` and
-    `region`; Globus: `globus://<collection id>/folder`), `credential` the name of what this machine keeps to get in. The `globus_*` and `hostname` columns are what
-    clients read and write. `data_url` ends in `<lab>/Subjects/` for the clients' sake.
+    `region`; Globus: `globus://<collection id>/folder`), `credential` the name of what this machine keeps to get in.
+    The `globus_*` and `hostname` columns are what clients read and write. `data_url` ends in `<lab>/Subjects/` for the
+    clients' sake.
     """
 
     name = models.CharField(max_length=255, unique=True)
