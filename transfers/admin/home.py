@@ -16,7 +16,9 @@ from datasets.models import Repository, RepositoryState
 from subjects.queries.today import looked_after, needs_of
 from transfers.admin.find import find
 from transfers.admin.groups import grouped
-from transfers.models import TransferItem
+from transfers.models import FoundFile, TransferItem
+from transfers.queries.places import UNUSABLE, not_ready
+from transfers.rules.intake import WAITS
 from transfers.rules.lifecycle import ItemState
 
 
@@ -29,8 +31,9 @@ def needs(user: Any) -> list[dict[str, Any]]:
         stuck=Count("pk", filter=Q(state=ItemState.NEEDS_HUMAN)),
         retrying=Count("pk", filter=Q(state=ItemState.RETRY_WAIT)),
     )
-    healthy = (RepositoryState.ACTIVE, RepositoryState.RETIRING, RepositoryState.RETIRED)
-    places = Repository.objects.exclude(state__in=healthy).count()
+    places = list(readable(user, Repository.objects.exclude(state=RepositoryState.RETIRED)))
+    blocked = sum(place.state in UNUSABLE for place in places) + len(not_ready(places))
+    left = readable(user, FoundFile.objects.exclude(why__in=WAITS)).count()
     of_items = "/admin/transfers/transferitem/?state__exact="
     listed = [
         (animals.light, Status.FAILED, "below", "animals below their weight", "/admin/training/"),
@@ -39,7 +42,14 @@ def needs(user: Any) -> list[dict[str, Any]]:
         (flags, Status.WARNING, "to review", "records a rule doubts", "/admin/core/reviewflag/"),
         (items["stuck"], Status.FAILED, "stuck", "copies that need a person", f"{of_items}needs_human"),
         (items["retrying"], Status.WARNING, "retrying", "copies the night tries again", f"{of_items}retry_wait"),
-        (places, Status.CRITICAL, "blocked", "repositories the night cannot use", "/admin/datasets/repository/"),
+        (blocked, Status.CRITICAL, "not ready", "repositories the night cannot use", "/admin/transfers/health/"),
+        (
+            left,
+            Status.WARNING,
+            "to sort out",
+            "files a scan could not register",
+            "/admin/transfers/morning/#unregistered",
+        ),
     ]
     return [
         {

@@ -4,30 +4,24 @@ import uuid
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 
-from alyx.core import clock
 from alyx.core.admin_routes import add_routes
-from alyx.core.admin_shown import ago, badge, megabytes
 from alyx.core.errors import DomainError, Invalid
-from alyx.core.status import Status
 from alyx.core.tasks import enqueue_on_commit
 from alyx.labs.holding import held_by
 from alyx.labs.permissions import Right
 from transfers import tasks
-from transfers.queries.morning import morning, sentence
+from transfers.admin import morning_rows as rows
+from transfers.queries.morning import morning
 from transfers.queries.needs import Key, Need
-from transfers.queries.nights import Night, dates, labs_read_by
-from transfers.rules.needs import Turn
+from transfers.queries.nights import dates, labs_read_by
 from transfers.services import acting
-
-ITEMS = "/admin/transfers/transferitem/?"
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -48,7 +42,7 @@ def page(request: HttpRequest) -> HttpResponse:
     zones = {lab.pk: lab.timezone for lab in labs}
 
     def shown(needs: list[Need]) -> list[dict[str, Any]]:
-        return [_need(need, need.key.lab in manages, zones[need.key.lab]) for need in needs]
+        return [rows.of_need(need, need.key.lab in manages, zones[need.key.lab]) for need in needs]
 
     context = {
         **admin.site.each_context(request),
@@ -59,11 +53,15 @@ def page(request: HttpRequest) -> HttpResponse:
         "before": before,
         "after": after,
         "as_of": found.at.isoformat(),
-        "nights": [_night(night) for night in found.nights],
+        "nights": [rows.of_night(night) for night in found.nights],
         "mine": shown(found.mine),
         "by_itself": shown(found.by_itself),
         "ignored": shown(found.ignored),
-        "sets": _failed_sets(found.mine + found.by_itself, manages),
+        "scans": [rows.of_scan(scan) for scan in found.scans],
+        "left": [rows.of_unregistered(one) for one in found.left],
+        "left_count": sum(one.files for one in found.left),
+        "left_waits": any(not one.waits for one in found.left),
+        "sets": rows.failed_sets(found.mine + found.by_itself, manages),
     }
     return TemplateResponse(request, "admin/morning.html", context)
 
@@ -73,101 +71,6 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise Http404(f"{text!r} is not a date such as 2026-03-09") from None
-
-
-def _night(night: Night) -> dict[str, Any]:
-    status, word = night.standing
-    when = "–"
-    if night.starts_at and night.ends_at:
-        begins, ends = (clock.utc_to_wall(at, night.zone) for at in (night.starts_at, night.ends_at))
-        when = f"{night.on:%d %b}, {begins:%H:%M} to {ends:%H:%M} ({night.zone})"
-    states = {"moving": ["bound", "moved", "verifying", "promoted"], "not_begun": ["planned"]}
-    lab = {"dataset__session__lab__id__exact": str(night.lab)}
-    links = {
-        name: ITEMS + urlencode({"state__in": ",".join(words), **lab})
-        for name, words in states.items()
-        if getattr(night, name).files and night.is_latest
-    }
-    return {
-        "night": night,
-        "badge": badge(status, word),
-        "when": when,
-        "sentence": sentence(night),
-        "oldest": ago(night.unprotected_since) if night.unprotected_since else badge(Status.FINE, "none"),
-        "links": links,
-        "bytes": {part: megabytes(getattr(night, part).bytes) for part in ("expected", "moved", "verified", "failed")},
-    }
-
-
-def _local(at: datetime | None, zone: str) -> str:
-    return f"{clock.utc_to_wall(at, zone):%d %b %H:%M} {zone}" if at else ""
-
-
-def _need(need: Need, may_act: bool, zone: str) -> dict[str, Any]:
-    key = need.key
-    status = Status.NEUTRAL if need.is_ignored else Status.WARNING
-    if need.needs_a_person:
-        status = Status.CRITICAL if key.about == "place" else Status.FAILED
-    word = {"item": "file", "copy": "copy", "place": "repository"}[key.about]
-    many = "copies" if key.about == "copy" else f"{word}s"
-    counted = f"{need.count} {word if need.count == 1 else many}"
-    if key.code == "stalled":
-        counted = f"{need.count} job{'' if need.count == 1 else 's'}"
-    return {
-        "need": need,
-        "badge": badge(
-            status, "ignored" if need.is_ignored else "needs you" if need.turn is Turn.PERSON else "retrying"
-        ),
-        "counted": counted,
-        "size": megabytes(need.bytes) if need.bytes else "",
-        "since": _local(need.since, zone),
-        "since_ago": ago(need.since),
-        "next_at": _local(need.next_at, zone),
-        "examples": [
-            {"url": _page_of(need, example.id), "path": example.path, "said": example.said} for example in need.examples
-        ],
-        "more": max(0, need.count - len(need.examples)) if need.examples else 0,
-        "all": _list_of(need),
-        "place": _place(need),
-        "may_act": may_act,
-        "escalated": ago(need.escalated_at) if need.escalated_at else "",
-    }
-
-
-def _page_of(need: Need, key: uuid.UUID) -> str:
-    kinds = {"item": "transfers_transferitem", "copy": "datasets_filerecord", "place": "transfers_transferjob"}
-    return reverse(f"admin:{kinds[need.key.about]}_change", args=[key])
-
-
-def _list_of(need: Need) -> str:
-    key = need.key
-    if key.about == "item":
-        code = "" if key.code == "unknown" else key.code
-        asked = {"state__exact": key.state, "destination__id__exact": str(key.destination)}
-        return ITEMS + urlencode({**asked, **({"last_error_code": code} if code else {})})
-    if key.about == "copy":
-        return "/admin/datasets/filerecord/?" + urlencode(
-            {"state__exact": key.code, "repository__id__exact": str(key.source)}
-        )
-    return ""
-
-
-def _place(need: Need) -> str:
-    if need.key.about != "place" or need.key.source is None:
-        return ""
-    if need.key.code == "no_server":
-        return reverse("admin:datasets_repository_changelist")
-    return reverse("admin:datasets_repository_change", args=[need.key.source])
-
-
-def _failed_sets(needs: list[Need], manages: set[uuid.UUID]) -> list[dict[str, Any]]:
-    """By lab, how many files one press of “Retry failed set” sends again."""
-    counts: dict[tuple[uuid.UUID, str], int] = {}
-    for need in needs:
-        if need.can_retry and need.key.lab in manages:
-            at = (need.key.lab, need.lab)
-            counts[at] = counts.get(at, 0) + need.count
-    return [{"lab": lab, "name": name, "count": count} for (lab, name), count in counts.items()]
 
 
 # What the buttons do.

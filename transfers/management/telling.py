@@ -127,7 +127,13 @@ def morning_lines(found: Morning) -> list[str]:
     ):
         if needs:
             lines += [f"{title}:", *[line for need in needs for line in _need(need)]]
-    return lines if found.needs else [*lines, "nothing is in trouble"]
+    lines += [] if found.needs else ["nothing is in trouble"]
+    if found.left:
+        lines.append("not registered by the last scan:")
+    for one in found.left:
+        lines += [f"- {one.lab or one.repository}: {one.sentence} ({one.files}, such as {one.example})"]
+        lines += [f"    {one.fix}"] if one.fix else []
+    return lines
 
 
 def _need(need: Need) -> list[str]:

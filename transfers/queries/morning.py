@@ -6,17 +6,23 @@ from datetime import date, datetime
 
 from alyx.core import clock
 from alyx.labs.models import Lab
+from transfers.models import Scan
 from transfers.queries.needs import Need, needs
 from transfers.queries.nights import Night, nights, unprotected_since
+from transfers.queries.scans import Unregistered, last_scans, unregistered
 
 
 @dataclass(frozen=True)
 class Morning:
-    """Nights and needs, as of one moment."""
+    """Nights, needs, and what lies unregistered, as of one moment."""
 
     at: datetime
     nights: list[Night]
     needs: list[Need]
+    left: list[Unregistered]
+    """What the last scans could not register, by lab and reason; what needs somebody first."""
+    scans: list[Scan]
+    """The last look through each repository."""
 
     @property
     def mine(self) -> list[Need]:
@@ -42,7 +48,8 @@ def morning(labs: Sequence[Lab], on: date | None = None) -> Morning:
     for night in found:
         night.unprotected_since = oldest.get(night.lab)
         night.needs = sum(need.needs_a_person and need.key.lab == night.lab for need in open_needs)
-    return Morning(at, found, open_needs)
+    keys = [lab.pk for lab in labs]
+    return Morning(at, found, open_needs, unregistered(keys), list(last_scans(keys)))
 
 
 def sentence(night: Night) -> str:

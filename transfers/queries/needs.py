@@ -258,7 +258,7 @@ def _places(labs: Sequence[Lab]) -> list[Need]:
         Need(
             key=Key(one.lab.pk, "place", one.code, "", one.place),
             lab=one.lab.name,
-            **_words(act_of("place", one.code), place=one.name),
+            **(_words(act_of("place", one.code), place=one.name) | ({"who": one.who} if one.who else {})),
             turn=Turn.PERSON,
             count=one.count,
             since=one.since,

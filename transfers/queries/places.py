@@ -1,4 +1,5 @@
-"""What is wrong with repositories: blocked, never marked, a night that was missed, jobs in nobody's hands."""
+"""What is wrong with repositories: blocked, never marked, not ready by the evening's look, a night that was missed, jobs in
+nobody's hands."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -9,11 +10,13 @@ from typing import Any
 from django.db import connection
 
 from alyx.core import clock
+from alyx.core.status import Status
 from alyx.labs.models import Lab
 from datasets.models import SERVER_ROLES, Repository, RepositoryState
 from transfers.models import Decision, NightWindow, TransferJob
 from transfers.models.decision import DecisionKind
 from transfers.rules.lifecycle import JobState
+from transfers.rules.needs import Who
 from transfers.rules.schedule import night_of
 
 UNUSABLE = (RepositoryState.BLOCKED, RepositoryState.FULL, RepositoryState.QUARANTINED)
@@ -37,6 +40,8 @@ class PlaceTrouble:
     is_ignored: bool = False
     escalated_at: datetime | None = None
     note: str = ""
+    who: Who | None = None
+    """Whose turn it is, where that differs from what the code says."""
 
 
 def place_troubles(labs: Sequence[Lab]) -> list[PlaceTrouble]:
@@ -48,6 +53,7 @@ def place_troubles(labs: Sequence[Lab]) -> list[PlaceTrouble]:
     )  # fmt: skip
     found = [
         *_unusable(places),
+        *_not_ready(places),
         *_missed(places, clock.now()),
         *_stalled(places),
     ]
@@ -74,6 +80,35 @@ def _unusable(places: Sequence[Repository]) -> Iterator[Found]:
             yield place, {"code": str(place.state), "said": place.state_reason, "since": since.get(place.pk)}
         elif place.canary is None and place.root:
             yield place, {"code": "unmarked", "said": "its marker was never established: it is not used"}
+
+
+_FAILING = [Status.FAILED.value, Status.CRITICAL.value]
+_LOOKS = """
+SELECT p.repository_id, p.what, p.who, (
+    SELECT min(q.at) FROM transfers_preflight q WHERE q.repository_id = p.repository_id AND q.id > coalesce(
+        (SELECT max(g.id) FROM transfers_preflight g WHERE g.repository_id = p.repository_id AND g.status <> ALL (%(failing)s)), 0)
+) AS since
+  FROM unnest(%(places)s::uuid[]) AS r (id)
+  JOIN LATERAL (SELECT * FROM transfers_preflight l WHERE l.repository_id = r.id ORDER BY l.id DESC LIMIT 1) p ON true
+ WHERE p.status = ANY (%(failing)s)
+"""
+
+
+def not_ready(places: Sequence[Repository]) -> dict[uuid.UUID, tuple[str, str, datetime]]:
+    """Those whose last look says that the night will not do its work there: what was found, whose turn it is, and since which
+    look it is so. What is out of use anyway is left out: that says it louder."""
+    asked = [place.pk for place in places if place.state not in UNUSABLE and (place.canary or not place.root)]
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOKS, {"places": asked, "failing": _FAILING})
+        return {place: (what, who, since) for place, what, who, since in cursor.fetchall()}
+
+
+def _not_ready(places: Sequence[Repository]) -> Iterator[Found]:
+    found = not_ready(places)
+    for place in places:
+        if place.pk in found:
+            what, who, since = found[place.pk]
+            yield place, {"code": "not_ready", "said": what, "who": Who(who), "since": since}
 
 
 _SINCE = """

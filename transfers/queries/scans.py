@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
+from datasets.models import Repository, RepositoryState
 from transfers.models import FoundFile, Scan
 from transfers.rules.intake import FIXES, SENTENCES, WAITS, Why
 
@@ -48,11 +49,13 @@ def unregistered(
 ) -> list[Unregistered]:
     """What the last scans could not register, by lab and reason, in one statement; those that need somebody first.
 
-    `labs`: only these. `rows`: only among these (what a user may read).
+    `labs`: only these, and what lies at their repositories and is of no lab we know. `rows`: only among these (what a user may read).
     """
     found = FoundFile.objects.all() if rows is None else rows
     if labs is not None:
-        found = found.filter(lab__in=list(labs))
+        chosen = list(labs)
+        places = Repository.objects.filter(labs__in=chosen).values("pk")
+        found = found.filter(Q(lab__in=chosen) | Q(lab=None, repository__in=places))
     groups = (
         found.order_by()
         .values("lab_id", "lab__name", "why")
@@ -84,7 +87,11 @@ def unregistered(
     return sorted(listed, key=lambda one: (one.waits, one.lab, -one.files))
 
 
-def last_scans() -> QuerySet[Scan]:
-    """The newest scan of each repository, with it."""
-    newest = Scan.objects.filter(repository=OuterRef("repository")).order_by("-created_at").values("pk")[:1]
-    return Scan.objects.filter(pk=Subquery(newest)).select_related("repository").order_by("repository__name")
+def last_scans(labs: Iterable[uuid.UUID] | None = None) -> QuerySet[Scan]:
+    """The newest scan of each repository that is not retired (`labs`: of these labs), with it."""
+    places = Repository.objects.exclude(state=RepositoryState.RETIRED)
+    if labs is not None:
+        places = places.filter(labs__in=list(labs))
+    scans = Scan.objects.filter(repository__in=places.values("pk"))
+    newest = scans.order_by("repository_id", "-created_at").distinct("repository_id").values("pk")
+    return Scan.objects.filter(pk__in=newest).select_related("repository").order_by("repository__name")

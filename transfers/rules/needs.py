@@ -110,6 +110,11 @@ PLACES: dict[str, Act] = {
         Who.MANAGER,
         "check that the right disk is mounted, then `manage.py transfers establish-canary {place}`",
     ),
+    "not_ready": Act(
+        "{place} is not ready for the night",
+        Who.KEEPER,
+        "put right what the evening's look found, then look again: `manage.py preflight --repository {place}`",
+    ),
     "missed": Act(
         "the night of {place} was never opened",
         Who.SERVER,

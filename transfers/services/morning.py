@@ -111,6 +111,11 @@ def text_of(lab: Lab, night: Night, found: Morning) -> str:
     lines += _list("Goes on by itself", found.by_itself)
     if found.ignored:
         lines += ["", f"Ignored with a reason: {sum(need.count for need in found.ignored)} (see the page)"]
+    left = [one for one in found.left if not one.waits]
+    if left:
+        lines += ["", "What the last scan could not register:"]
+        lines += [f"- {one.sentence} ({one.files}, such as {one.example})\n  to do: {one.fix}" for one in left]
+    lines += [f"The scan of {scan.repository.name}: {scan.problem}" for scan in found.scans if scan.problem]
     if settings.ALYX_URL:
         lines += ["", f"The page: {settings.ALYX_URL}/admin/transfers/morning/?lab={lab.name}"]
     return "\n".join(lines)
