@@ -90,7 +90,7 @@ def test_an_animal_is_made_by_form_and_a_refusal_loses_nothing(days: LabDays, op
     page = watch.page
     page.locator(".fieldBox.field-lab .select2-selection").click()
     page.keyboard.type("cortex")
-    page.locator(".select2-results__option", has_text="cortexlab").click()
+    page.get_by_role("option", name="cortexlab", exact=True).click()
     page.locator("#id_nickname").fill("KS 100")
     page.get_by_label("Description").fill("a long description")
     page.get_by_role("button", name="Save", exact=True).click()
