@@ -11,6 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alyx.core import clock
+from alyx.core.errors import NotFound
+from alyx.core.reading import may_read_key, readable
 from alyx.core.rest.filters import (
     BOOLEAN,
     Filter,
@@ -33,9 +35,10 @@ from subjects.api.query_fields import SUBJECTS
 from subjects.api.serializers import SubjectDetail, SubjectList
 from subjects.models import Subject, WaterRestriction, ZygosityState
 from subjects.queries.subject import with_names
-from subjects.queries.water import administration_records, subject_numbers, weighing_records
+from subjects.queries.subject_record import row_with, subject_record
+from subjects.queries.water import subject_numbers
 from subjects.rules.age import age_weeks
-from subjects.services.lookup import resolve_subject
+from subjects.services.lookup import resolve_row, resolve_subject
 from subjects.services.subject import change_subject, create_subject, withdraw_subject
 
 
@@ -143,14 +146,13 @@ class _Subjects(Endpoint):
             for row in rows
         ]
 
-    def detailed(self, row: Any) -> dict[str, Any]:
-        """The full record of one."""
-        return {
-            **self.rendered([row])[0],
-            "genotype": row.carried,
-            "weighings": weighing_records(row, self.base_url),
-            "water_administrations": administration_records(row, self.base_url),
-        }
+    def detailed(self, key: UUID) -> dict[str, Any]:
+        """The full record of one that the caller reads. Raises NotFound."""
+        may_read = may_read_key(self.actor, Subject.objects.shown(), key)
+        row = row_with(key, self.base_url) if may_read else None
+        if row is None:
+            raise NotFound(f"there is no subject {key}")
+        return subject_record(row, self.base_url)
 
 
 def _projects_of_sessions(keys: Sequence[UUID]) -> dict[UUID, list[str]]:
@@ -184,7 +186,7 @@ class SubjectListView(_Subjects, ListEndpoint):
     def post(self, request: Request) -> Response:
         """A new animal."""
         subject = create_subject(actor=self.actor, values=self.sent(partial=False))
-        return Response(self.detailed(self.get_queryset().get(pk=subject.pk)), status=201)
+        return Response(self.detailed(subject.pk), status=201)
 
 
 class SubjectDetailView(_Subjects, ChangeableEndpoint):
@@ -193,22 +195,32 @@ class SubjectDetailView(_Subjects, ChangeableEndpoint):
     lookup_field = "nickname"
     serializer_class = SubjectDetail
 
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The record of the animal in the path."""
+        row = resolve_row(
+            actor=self.actor, nickname=self.kwargs["nickname"], labs=self._asked_labs(), base_url=self.base_url
+        )
+        return Response(subject_record(row, self.base_url))
+
     def found(self) -> Subject:
         """The animal in the path, as the caller means it."""
-        asked_labs = [lab for name in ("lab", "labs") for lab in split(self.request.query_params.get(name, ""))]
         return resolve_subject(
-            actor=self.actor, nickname=self.kwargs["nickname"], labs=asked_labs, rows=self.get_queryset()
+            actor=self.actor,
+            nickname=self.kwargs["nickname"],
+            labs=self._asked_labs(),
+            rows=readable(self.actor, Subject.objects.shown()),
         )
+
+    def _asked_labs(self) -> list[str]:
+        return [lab for name in ("lab", "labs") for lab in split(self.request.query_params.get(name, ""))]
 
     def record(self, row: Any) -> dict[str, Any]:
         """An animal."""
-        return self.detailed(row)
+        return self.detailed(row.pk)
 
     def change(self, row: Any, sent: dict[str, Any]) -> Subject:
         """Apply what was sent."""
-        subject = change_subject(actor=self.actor, subject=row, changes=sent)
-        found: Subject = self.get_queryset().get(pk=subject.pk)
-        return found
+        return change_subject(actor=self.actor, subject=row, changes=sent)
 
     def delete(self, request: Request, nickname: str) -> Response:
         """Withdraw an animal without sessions."""

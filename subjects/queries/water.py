@@ -13,7 +13,8 @@ from uuid import UUID
 from django.db import connection
 
 from alyx.core import clock
-from subjects.models import GrowthPoint, Subject, WaterAdministration, Weighing
+from alyx.core.prepared import rows_of
+from subjects.models import Subject, WaterAdministration, Weighing
 from subjects.rules.day import Case, Day, Restricted, Weighed
 from subjects.rules.growth import Curve, curve_for
 from subjects.rules.implants import Implanted
@@ -24,7 +25,7 @@ _FACTS = """
 SELECT w.id, w.weight_g, w.at_wall, i.id, i.implant_weight_g, i.started_wall,
        r.id, r.started_wall, r.reference_weight_g, ref.id, ref.weight_g, ref.at_wall,
        ri.id, ri.implant_weight_g, ri.started_wall, g.reward, g.supplement, g.adlib
-FROM unnest(%s::uuid[], %s::date[], %s::timestamp[]) WITH ORDINALITY AS a (subject_id, day, ended_by, place)
+FROM unnest(%(animals)s::uuid[], %(days)s::date[], %(ended_by)s::timestamp[]) WITH ORDINALITY AS a (subject_id, day, ended_by, place)
 LEFT JOIN LATERAL (
     SELECT id, weight_g, at_wall FROM subjects_weighing
     WHERE subject_id = a.subject_id AND withdrawn_at IS NULL AND counts AND at_wall < a.day + 1
@@ -69,7 +70,7 @@ SELECT l.id, l.name, l.timezone, l.reference_weight_pct, l.zscore_weight_pct,
 FROM labs_lab l
 LEFT JOIN labs_welfarepolicy p ON p.lab_id = l.id
 LEFT JOIN labs_policywindow w ON w.policy_id = p.id
-WHERE l.id = ANY(%s)
+WHERE l.id = ANY(%(labs)s::uuid[])
 ORDER BY p.from_on NULLS FIRST, w.first_day, w.from_on, w.id
 """
 
@@ -84,12 +85,17 @@ SELECT least((SELECT min(at_wall) FROM subjects_weighing
 
 _LAST_RESTRICTIONS = """
 SELECT a.subject_id, r.started_wall
-FROM unnest(%s::uuid[]) AS a (subject_id)
+FROM unnest(%(animals)s::uuid[]) AS a (subject_id)
 CROSS JOIN LATERAL (
     SELECT started_wall FROM subjects_waterrestriction
     WHERE subject_id = a.subject_id AND withdrawn_at IS NULL AND started_wall IS NOT NULL
     ORDER BY started_wall DESC LIMIT 1
 ) r
+"""
+
+_GROWTH = """
+SELECT g.strain_id, s.name, g.sex, g.age_weeks, g.mean_g, g.sd_g
+FROM subjects_growthpoint g JOIN subjects_strain s ON s.id = g.strain_id WHERE g.strain_id = ANY(%(strains)s::uuid[])
 """
 
 
@@ -180,16 +186,18 @@ def subject_numbers(rows: Iterable[Subject], now: datetime | None = None) -> dic
     animals = list(rows)
     days = welfare_today(animals, now)
     last = last_restrictions(days)
-    return {
-        key: SubjectNumbers(
-            reference_weight=day.reference_g or 0.0,
-            last_water_restriction=last.get(key),
-            expected_water=day.expected_ml or 0.0,
-            remaining_water=day.remaining_ml or 0.0,
-            day=day,
-        )
-        for key, day in days.items()
-    }
+    return {key: numbers_of(day, last.get(key)) for key, day in days.items()}
+
+
+def numbers_of(day: Day, last_restriction: datetime | None) -> SubjectNumbers:
+    """The numbers of a record from those of the day and the start of the last restriction, ended or not."""
+    return SubjectNumbers(
+        reference_weight=day.reference_g or 0.0,
+        last_water_restriction=last_restriction,
+        expected_water=day.expected_ml or 0.0,
+        remaining_water=day.remaining_ml or 0.0,
+        day=day,
+    )
 
 
 def last_restrictions(keys: Iterable[UUID]) -> dict[UUID, datetime]:
@@ -197,21 +205,7 @@ def last_restrictions(keys: Iterable[UUID]) -> dict[UUID, datetime]:
     wanted = list(keys)
     if not wanted:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_LAST_RESTRICTIONS, [wanted])
-        return dict(cursor.fetchall())
-
-
-def weighing_records(subject: Subject, base_url: str) -> list[dict[str, Any]]:
-    """The wire records of an animal's weighings, newest first."""
-    rows = Weighing.objects.shown().filter(subject=subject).order_by("-at_wall", "id").select_related("user")
-    return [weighing_record(row, subject.nickname, base_url) for row in rows]
-
-
-def administration_records(subject: Subject, base_url: str) -> list[dict[str, Any]]:
-    """The wire records of the water an animal was given, newest first."""
-    rows = WaterAdministration.objects.shown().filter(subject=subject).order_by("-at_wall", "id")
-    return [administration_record(row, subject.nickname, base_url) for row in rows.select_related("user", "water_type")]
+    return dict(rows_of(_LAST_RESTRICTIONS, {"animals": wanted}))
 
 
 def weighing_record(row: Weighing, nickname: str, base_url: str) -> dict[str, Any]:
@@ -241,9 +235,7 @@ def administration_record(row: WaterAdministration, nickname: str, base_url: str
 
 def lab_rules(keys: Iterable[UUID]) -> dict[UUID, LabRules]:
     """Zone and policies of the labs, in one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_POLICIES, [list(keys)])
-        rows = cursor.fetchall()
+    rows = rows_of(_POLICIES, {"labs": list(keys)})
     labs: dict[UUID, tuple[Any, ...]] = {}
     policies: dict[UUID, dict[UUID, tuple[Any, ...]]] = {}
     windows: dict[UUID, list[Window]] = {}
@@ -279,9 +271,7 @@ def _judged(animals: Sequence[Subject], days: Sequence[date], labs: dict[UUID, L
         _ended_by(day, clock.utc_to_wall(now, labs[one.lab_id].timezone))
         for one, day in zip(animals, days, strict=True)
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_FACTS, [[one.pk for one in animals], list(days), ended_by])
-        rows = cursor.fetchall()
+    rows = rows_of(_FACTS, {"animals": [one.pk for one in animals], "days": list(days), "ended_by": ended_by})
     return judged(
         [
             _case(animal, day, row, labs[animal.lab_id], curves.get(animal.strain_id) if animal.strain_id else None)
@@ -335,10 +325,7 @@ def _own_curves(strains: Iterable[UUID]) -> dict[UUID, dict[str, Curve]]:
     if not wanted:
         return {}
     points: dict[tuple[UUID, str, str], list[tuple[int, float, float]]] = {}
-    columns = ("strain", "strain__name", "sex", "age_weeks", "mean_g", "sd_g")
-    for strain, name, sex, week, mean, sd in (
-        GrowthPoint.objects.filter(strain__in=wanted).order_by().values_list(*columns)
-    ):
+    for strain, name, sex, week, mean, sd in rows_of(_GROWTH, {"strains": wanted}):
         points.setdefault((strain, name, sex), []).append((week, mean, sd))
     curves: dict[UUID, dict[str, Curve]] = {}
     for (strain, name, sex), found in points.items():
