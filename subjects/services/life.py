@@ -8,9 +8,9 @@ from alyx.core.flags import Doubt
 from subjects.models import Subject
 
 
-def life_doubts(subject: Subject, walls: Mapping[str, datetime | None]) -> Iterator[Doubt]:
+def life_doubts(subject: Subject, walls: Mapping[str, datetime | None], now: datetime | None = None) -> Iterator[Doubt]:
     """For each wire field's wall clock: before the birth, after the death, or still to come."""
-    today = clock.utc_to_wall(clock.now(), subject.lab.timezone).date()
+    today = clock.utc_to_wall(now or clock.now(), subject.lab.timezone).date()
     for name, wall in walls.items():
         if wall is None:
             continue

@@ -63,10 +63,13 @@ def tell(subject: Subject, kind: NotificationKind, key: str, said: rules.Sentenc
     )
 
 
-def weight_recorded(weighing: Weighing) -> None:
-    """An underweight animal: a warning, or an alert below the minimum. Only its newest weighing is news."""
+def weight_recorded(weighing: Weighing, *, was_restricted: bool | None = None) -> None:
+    """An underweight animal: a warning, or an alert below the minimum. Only its newest weighing is news.
+
+    `was_restricted`: whether it ever was, where the caller has read that.
+    """
     subject = weighing.subject
-    if not weighing.counts or weighing.withdrawn_at is not None or not _was_restricted(subject):
+    if not weighing.counts or weighing.withdrawn_at is not None or not _was_restricted(subject, was_restricted):
         return
     with aside("a weight", subject):
         now = clock.now()
@@ -202,8 +205,8 @@ def subject_allocated(subject: Subject, request: SubjectRequest) -> None:
         )
 
 
-def _was_restricted(subject: Subject) -> bool:
+def _was_restricted(subject: Subject, known: bool | None = None) -> bool:
     """Cheaply, before any number is worked out: most animals never were, and of the dead there is nothing to tell."""
     if subject.died_on is not None or subject.withdrawn_at is not None:
         return False
-    return bool(WaterRestriction.objects.shown().filter(subject=subject).exists())
+    return known if known is not None else bool(WaterRestriction.objects.shown().filter(subject=subject).exists())

@@ -3,13 +3,14 @@
 What a rig or an import sends is kept; what cannot be true is flagged and counts in no number. A person is asked instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Model
+from django.db.models import F
 
 from alyx.core import clock
 from alyx.core.changes import locked, store
@@ -27,6 +28,7 @@ from subjects.models import (
     Weighing,
 )
 from subjects.permissions import Act, authorise_animal
+from subjects.queries.weighing import Known, known_of
 from subjects.rules import plausible
 from subjects.rules.times import as_wall
 from subjects.services import notices
@@ -38,9 +40,24 @@ PLAIN_WATER = {"id": UUID("2127f637-0770-4639-8c22-3d73a94eecc3"), "name": "Wate
 ABSURD = ("weight-implausible", "volume-implausible")
 """The doubts that keep a value out of the numbers."""
 _RELATED = ("subject__lab", "subject__responsible_user", "subject__species", "user")
-M = TypeVar("M", bound=Model)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
+def _found_if_raced(act: Callable[P, R]) -> Callable[P, R]:
+    """Once more where another call made the same row first: then it is found. Raises IntegrityError for anything else."""
+
+    @wraps(act)
+    def again(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return act(*args, **kwargs)
+        except IntegrityError:
+            return act(*args, **kwargs)
+
+    return again
+
+
+@_found_if_raced
 @transaction.atomic
 def record_weight(*, actor: Any, values: Sent) -> tuple[Weighing, bool]:
     """A weighing, and whether this call made it: the same animal, time, weight and person is the same weighing.
@@ -56,19 +73,21 @@ def record_weight(*, actor: Any, values: Sent) -> tuple[Weighing, bool]:
     if weight <= 0 and is_typed():
         raise Invalid.of("weight", plausible.weight_is_absurd(weight))
     moment = _moment(values.get("date_time"), subject.lab.timezone)
-    same = {"subject": subject, "at_wall": moment["at_wall"], "weight_g": weight, "user": _person(actor, values)}
-    if (known := Weighing.objects.shown().filter(**same).first()) is not None:
-        return known, False
+    person = _person(actor, values)
+    known = known_of(subject.pk, at_wall=moment["at_wall"], weight_g=weight, user=person.pk)
+    if known.same is not None:
+        return Weighing.objects.select_related("subject", "user").get(pk=known.same), False
     absurd = plausible.weight_is_absurd(weight, species_of(subject))
-    doubts = [*_weight_doubts(subject, weight, moment["at_wall"], absurd), *_life(subject, moment["at_wall"])]
-    columns = {**same, **moment, "json": values.get("json"), "counts": not absurd or confirmed()}
-    made, is_new = _one(Weighing, same, columns)
-    if is_new:
-        raise_flags(Weighing, [(made.pk, doubt) for doubt in doubts], lab_id=subject.lab_id)
-        notices.weight_recorded(made)
-    return made, is_new
+    life = life_doubts(subject, {"date_time": moment["at_wall"]}, known.now)
+    doubts = [*_weight_doubts(known, weight, moment["at_wall"], absurd), *life]
+    columns = {**moment, "json": values.get("json"), "counts": not absurd or confirmed()}
+    made = Weighing.objects.create(subject=subject, weight_g=weight, user=person, **columns)
+    raise_flags(Weighing, [(made.pk, doubt) for doubt in doubts], lab_id=subject.lab_id)
+    notices.weight_recorded(made, was_restricted=known.was_restricted)
+    return made, True
 
 
+@_found_if_raced
 @transaction.atomic
 def record_water(*, actor: Any, values: Sent) -> tuple[WaterAdministration, bool]:
     """Water given, and whether this call made it: the same animal, time, volume, person and kind is the same water.
@@ -99,13 +118,13 @@ def record_water(*, actor: Any, values: Sent) -> tuple[WaterAdministration, bool
         "water_type": _water_type(values.get("water_type"), subject),
     }
     known = WaterAdministration.objects.shown().filter(**same).first()
-    made, is_new = (known, False) if known is not None else _one(WaterAdministration, same, columns)
-    if is_new:
+    made = known if known is not None else WaterAdministration.objects.create(**columns)
+    if known is None:
         raise_flags(WaterAdministration, [(made.pk, doubt) for doubt in doubts], lab_id=subject.lab_id)
     elif session is not None and made.session_id is None:
         store(made, {"session_id": session})
     notices.water_recorded(made)
-    return made, is_new
+    return made, known is None
 
 
 @transaction.atomic
@@ -181,18 +200,6 @@ def create_water_type(*, actor: Any, values: Sent) -> WaterType:
         raise Invalid.of("name", f"there is a type of water named {values['name']!r} already") from None
 
 
-def _one(model: type[M], same: dict[str, Any], columns: dict[str, Any]) -> tuple[M, bool]:
-    """The row, made unless another call was faster."""
-    try:
-        with transaction.atomic():
-            return model._default_manager.create(**columns), True
-    except IntegrityError:
-        known = model._default_manager.filter(**same, withdrawn_at__isnull=True).first()
-        if known is None:
-            raise
-        return known, False
-
-
 def _person(actor: Any, values: Sent) -> User:
     said = values.get("user")
     if not said or isinstance(said, User):
@@ -237,15 +244,16 @@ def _life(subject: Subject, wall: datetime) -> list[Doubt]:
     return list(life_doubts(subject, {"date_time": wall}))
 
 
-def _weight_doubts(subject: Subject, weight: float, wall: datetime, absurd: str) -> Iterator[Doubt]:
+def _weight_doubts(known: Known, weight: float, wall: datetime, absurd: str) -> Iterator[Doubt]:
     facts = {"weight": weight, "date_time": wall.isoformat()}
     if absurd:
         yield Doubt("weight-implausible", absurd, facts, "correct it, or say that it is right", ("weight",))
         return
-    last = Weighing.objects.shown().filter(subject=subject, counts=True, at_wall__lte=wall).order_by("-at_wall").first()
-    if last is not None and (words := plausible.weight_jumps(weight, wall, last.weight_g, last.at_wall)):
+    if known.last_g is None or known.last_wall is None:
+        return
+    if words := plausible.weight_jumps(weight, wall, known.last_g, known.last_wall):
         fix = "weigh again, or say that it is right"
-        yield Doubt("weight-jumps", words, {**facts, "previous": last.weight_g}, fix, ("weight",))
+        yield Doubt("weight-jumps", words, {**facts, "previous": known.last_g}, fix, ("weight",))
 
 
 def _volume_doubts(subject: Subject, volume: float | None, adlib: bool) -> Iterator[Doubt]:

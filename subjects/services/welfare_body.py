@@ -11,7 +11,8 @@ from alyx.core.rest.names import by_name
 from subjects.models import (
     Subject,
 )
-from subjects.services.lookup import resolve_subject
+from subjects.queries.subject import animals_named
+from subjects.services.lookup import the_one_meant
 
 Sent = Mapping[str, Any]
 M = TypeVar("M", bound=Model)
@@ -27,9 +28,9 @@ def animal_of(actor: Any, values: Sent) -> Subject:
     if not said:
         raise Invalid.of("subject", "which animal?")
     labs = [str(values["lab"])] if values.get("lab") else []
-    rows = Subject.objects.shown().select_related("lab", "responsible_user", "species")
+    named = [(one, one.lab_id, one.lab.name) for one in animals_named(str(said))]
     try:
-        return resolve_subject(actor=actor, nickname=str(said), labs=labs, rows=rows)
+        return the_one_meant(named, actor=actor, nickname=str(said), labs=labs)
     except NotFound as error:
         raise Invalid.of("subject", error.detail) from None
 
