@@ -146,6 +146,9 @@ def test_costs_are_the_golden_ones_and_do_not_grow() -> None:
     body = {"subject": "M1", "users": ["rig"], "number": 9, "start_time": "2026-03-09T12:00:00", "location": "rig_1"}
     costs["POST sessions"] = cost(lambda: rest.post("sessions", body))
     costs["POST sessions (again)"] = cost(lambda: rest.post("sessions", body))
+    weight = {"subject": "M1", "weight": 24.5, "date_time": "2026-03-09T12:00:00"}
+    costs["POST weighings"] = cost(lambda: rest.post("weighings", weight))
+    costs["POST weighings (again)"] = cost(lambda: rest.post("weighings", weight))
     costs["PATCH sessions/{id}"] = cost(lambda: rest.patch(f"sessions/{key}", {"json": {"a": 1}}))
     costs["PATCH subjects/{nickname}"] = cost(lambda: rest.patch("subjects/M1", {"json": {"a": 1}}))
     costs["PATCH locations/{name}"] = cost(lambda: rest.patch("locations/rig_1", {"json": {"a": 1}}))
