@@ -82,9 +82,10 @@ def test_each_planted_fault_is_named_with_its_next_action(world: World, planted:
     assert night.replaced.files in {1, 2}  # at one server or at both
     failed = sum(one.count for one in found.needs if one.can_retry)
     assert (night.verified.files, night.failed.files) == (5, failed)
-    assert (
-        night.expected.files == night.verified.files + night.failed.files + night.moving.files + night.not_begun.files
-    )
+    apart = (night.verified, night.failed, night.moving, night.not_begun, night.waiting)
+    assert night.expected.files == sum(part.files for part in apart)
+    assert (night.moving.files, night.waiting.files > 0, night.held_by) == (0, True, [planted.mirror.name])
+    assert f"waiting for {planted.mirror.name}" in sentence(night)
     assert sentence(night).startswith("1 session expected, 0 verified")
     assert night.unprotected_since is not None
 

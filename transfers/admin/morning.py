@@ -54,6 +54,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "after": after,
         "as_of": found.at.isoformat(),
         "nights": [rows.of_night(night) for night in found.nights],
+        "some_wait": any(night.waiting.files for night in found.nights),
         "mine": shown(found.mine),
         "by_itself": shown(found.by_itself),
         "ignored": shown(found.ignored),

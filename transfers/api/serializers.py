@@ -102,7 +102,8 @@ class TransferNight(serializers.Serializer[object]):
     needs = serializers.IntegerField()
     taken_over = serializers.IntegerField()
     parts = serializers.DictField(
-        help_text="expected, moved, verified, failed, moving, not_begun, replaced: files, bytes, sessions"
+        help_text="expected, moved, verified, failed, moving, not_begun, waiting (its repository is out of use), "
+        "replaced: files, bytes, sessions"
     )
 
 

@@ -52,6 +52,15 @@ def morning(labs: Sequence[Lab], on: date | None = None) -> Morning:
     return Morning(at, found, open_needs, unregistered(keys), list(last_scans(keys)))
 
 
+NAMED_AT_MOST = 3
+
+
+def _names(places: Sequence[str]) -> str:
+    """`a, b and c`; of many the first, and how many more."""
+    shown = list(places) if len(places) <= NAMED_AT_MOST else [*places[:2], f"{len(places) - 2} more"]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+
+
 def sentence(night: Night) -> str:
     """One lab's night in a line: `41 sessions expected, 39 verified, 1 failed; 1 thing needs you`."""
     if not night.windows:
@@ -69,6 +78,7 @@ def sentence(night: Night) -> str:
         some("verified", "verified"),
         some("moving", "still moving"),
         some("not_begun", "not begun"),
+        some("waiting", f"waiting for {_names(night.held_by)}"),
         some("failed", "failed"),
     ]
     said = ", ".join(part for part in parts if part) if expected else "nothing was to be brought"

@@ -16,6 +16,7 @@ from alyx.core.status import Status
 from alyx.labs.models import Lab
 from datasets.models import SERVER_ROLES
 from transfers.models import NightWindow
+from transfers.queries.places import UNUSABLE
 from transfers.queries.sql import LAB_OF, rows_of
 from transfers.rules.lifecycle import LIVE
 
@@ -47,6 +48,10 @@ class Night:
     failed: Part = field(default_factory=Part)
     moving: Part = field(default_factory=Part)
     not_begun: Part = field(default_factory=Part)
+    waiting: Part = field(default_factory=Part)
+    """Neither moving nor begun, because the repository they go to or come from is out of use."""
+    held_by: list[str] = field(default_factory=list)
+    """The names of those repositories."""
     replaced: Part = field(default_factory=Part)
     """Revised, withdrawn or given up meanwhile: nothing more is brought of them."""
     is_latest: bool = True
@@ -79,6 +84,8 @@ class Night:
             return (Status.FAILED, "needs you") if self.needs else (Status.WARNING, "retrying")
         if self.moving.files or self.is_open:
             return Status.NEUTRAL, "still moving" if self.moving.files else "open"
+        if self.waiting.files:
+            return Status.WARNING, "waiting"
         if self.not_begun.files:
             return Status.WARNING, "not begun"
         if not self.windows:
@@ -132,71 +139,82 @@ def _windows(labs: Iterable[uuid.UUID], days: set[date]) -> list[tuple[uuid.UUID
     return [(lab.pk, window) for window in windows for lab in window.repository.labs.all() if lab.pk in keys]
 
 
-_COLUMNS = "i.id, i.dataset_id, i.destination_id, i.state, coalesce(i.size_bytes, 0) AS bytes"
+PARTS = {
+    "expected": "word <> 'replaced'",
+    "moved": "word IN ('verified', 'arrived')",
+    "verified": "word = 'verified'",
+    "failed": "word IN ('failed', 'later')",
+    "moving": "word IN ('bound', 'arrived') AND held_by IS NULL",
+    "not_begun": "word = 'planned' AND held_by IS NULL",
+    "waiting": "held_by IS NOT NULL",
+    "replaced": "word = 'replaced'",
+}
+"""Which files each part counts."""
+_WHOLE = {"moved": "word IN ('verified', 'arrived', 'replaced')", "verified": "word IN ('verified', 'replaced')"}
+"""Parts to which a session belongs only if all its files do."""
+
+
+def _counts(part: str, files: str) -> str:
+    some = f"count(DISTINCT session_id) FILTER (WHERE {files})"
+    if part in _WHOLE:
+        some = (
+            f"count(DISTINCT session_id) FILTER (WHERE {PARTS['expected']})"
+            f" - count(DISTINCT session_id) FILTER (WHERE NOT ({_WHOLE[part]}))"
+        )
+    return f"""
+       coalesce(sum(files) FILTER (WHERE {files}), 0)::bigint AS {part},
+       coalesce(sum(bytes) FILTER (WHERE {files}), 0)::bigint AS {part}_bytes, {some} AS {part}_sessions"""
+
+
 _FIGURES = f"""
 WITH chosen AS (
     SELECT * FROM unnest(%(labs)s::uuid[], %(windows)s::uuid[]) AS c (lab_id, window_id)
 ), job AS MATERIALIZED (
     SELECT c.lab_id, j.id, j.fence FROM transfers_transferjob j JOIN chosen c ON c.window_id = j.window_id
+), stopped AS MATERIALIZED (
+    SELECT id, name, state FROM datasets_repository WHERE state = ANY (%(unusable)s)
 ), failed AS MATERIALIZED (
     SELECT DISTINCT a.item_id FROM job JOIN transfers_attempt a ON a.job_id = job.id AND a.outcome <> 'done'
 ), touched AS (
-    SELECT {_COLUMNS}, true AS of_night FROM job JOIN transfers_transferitem i ON i.job_id = job.id
+    SELECT i.*, true AS of_night, true AS tried FROM job JOIN transfers_transferitem i ON i.job_id = job.id
     UNION ALL
-    SELECT {_COLUMNS}, false FROM failed JOIN transfers_transferitem i ON i.id = failed.item_id
+    SELECT i.*, false, true FROM failed JOIN transfers_transferitem i ON i.id = failed.item_id
      WHERE i.job_id IS NULL OR i.job_id NOT IN (SELECT id FROM job)
     UNION ALL
-    SELECT {_COLUMNS}, false FROM transfers_transferitem i
+    SELECT i.*, false, false FROM transfers_transferitem i
      WHERE i.state = ANY (%(live)s) AND (i.job_id IS NULL OR i.job_id NOT IN (SELECT id FROM job))
        AND i.id NOT IN (SELECT item_id FROM failed)
-), fact AS MATERIALIZED (
-    SELECT i.*, {LAB_OF} AS lab_id, d.session_id
-      FROM touched i JOIN datasets_dataset d ON d.id = i.dataset_id LEFT JOIN lab_sessions_session s ON s.id = d.session_id
 ), told AS (
-    SELECT lab_id, session_id, bytes, CASE
-        WHEN of_night AND state = 'done' THEN 'verified'
-        WHEN state IN ('stale', 'cancelled') THEN 'replaced'
-        WHEN state IN ('verifying', 'promoted', 'moved') THEN 'arrived'
-        WHEN state = 'bound' THEN 'bound'
-        WHEN state = 'planned' THEN 'planned'
-        WHEN state = 'done' THEN 'later'
-        ELSE 'failed' END AS word
-      FROM fact WHERE lab_id = ANY (%(labs)s)
-       AND (of_night OR lab_id = ANY (%(latest)s) OR id IN (SELECT item_id FROM failed))
-), session AS (
-    SELECT lab_id, session_id,
-           count(*) AS files, sum(bytes) AS bytes,
-           count(*) FILTER (WHERE word = 'verified') AS verified, sum(bytes) FILTER (WHERE word = 'verified') AS verified_bytes,
-           count(*) FILTER (WHERE word = 'arrived') AS arrived, sum(bytes) FILTER (WHERE word = 'arrived') AS arrived_bytes,
-           count(*) FILTER (WHERE word = 'bound') AS bound, sum(bytes) FILTER (WHERE word = 'bound') AS bound_bytes,
-           count(*) FILTER (WHERE word = 'planned') AS planned, sum(bytes) FILTER (WHERE word = 'planned') AS planned_bytes,
-           count(*) FILTER (WHERE word = 'replaced') AS replaced, sum(bytes) FILTER (WHERE word = 'replaced') AS replaced_bytes,
-           count(*) FILTER (WHERE word IN ('failed', 'later')) AS failed,
-           sum(bytes) FILTER (WHERE word IN ('failed', 'later')) AS failed_bytes
-      FROM told GROUP BY lab_id, session_id
+    SELECT d.session_id, CASE WHEN d.session_id IS NULL THEN i.destination_id END AS destination_id, i.tried,
+           coalesce(i.size_bytes, 0) AS bytes, CASE
+        WHEN i.of_night AND i.state = 'done' THEN 'verified'
+        WHEN i.state IN ('stale', 'cancelled') THEN 'replaced'
+        WHEN i.state IN ('verifying', 'promoted', 'moved') THEN 'arrived'
+        WHEN i.state = 'bound' THEN 'bound'
+        WHEN i.state = 'planned' THEN 'planned'
+        WHEN i.state = 'done' THEN 'later'
+        ELSE 'failed' END AS word, CASE
+        WHEN NOT EXISTS (SELECT FROM stopped) THEN NULL
+        WHEN i.state IN ('planned', 'bound') THEN (
+            SELECT min(r.name) FROM stopped r JOIN datasets_filerecord c ON c.id = i.source_id
+             WHERE r.id IN (i.destination_id, c.repository_id))
+        WHEN i.state IN ('verifying', 'promoted', 'moved') THEN (
+            SELECT r.name FROM stopped r WHERE r.id = i.destination_id AND r.state <> 'full')
+        END AS held_by
+      FROM touched i JOIN datasets_dataset d ON d.id = i.dataset_id
+), i AS MATERIALIZED (
+    SELECT session_id, destination_id, tried, word, held_by, count(*) AS files, sum(bytes) AS bytes
+      FROM told GROUP BY 1, 2, 3, 4, 5
+), counted AS (
+    SELECT i.*, {LAB_OF} AS lab_id FROM i LEFT JOIN lab_sessions_session s ON s.id = i.session_id
 )
-SELECT lab_id,
-       sum(files - replaced)::bigint AS expected, coalesce(sum(bytes) - coalesce(sum(replaced_bytes), 0), 0)::bigint AS expected_bytes,
-       count(session_id) FILTER (WHERE files > replaced) AS expected_sessions,
-       sum(verified)::bigint AS verified, coalesce(sum(verified_bytes), 0)::bigint AS verified_bytes,
-       count(session_id) FILTER (WHERE files > replaced AND verified = files - replaced) AS verified_sessions,
-       sum(verified + arrived)::bigint AS moved,
-       (coalesce(sum(verified_bytes), 0) + coalesce(sum(arrived_bytes), 0))::bigint AS moved_bytes,
-       count(session_id) FILTER (WHERE files > replaced AND verified + arrived = files - replaced) AS moved_sessions,
-       sum(bound + arrived)::bigint AS moving,
-       (coalesce(sum(bound_bytes), 0) + coalesce(sum(arrived_bytes), 0))::bigint AS moving_bytes,
-       count(session_id) FILTER (WHERE bound + arrived > 0) AS moving_sessions,
-       sum(planned)::bigint AS not_begun, coalesce(sum(planned_bytes), 0)::bigint AS not_begun_bytes,
-       count(session_id) FILTER (WHERE planned > 0) AS not_begun_sessions,
-       sum(failed)::bigint AS failed, coalesce(sum(failed_bytes), 0)::bigint AS failed_bytes,
-       count(session_id) FILTER (WHERE failed > 0) AS failed_sessions,
-       sum(replaced)::bigint AS replaced, coalesce(sum(replaced_bytes), 0)::bigint AS replaced_bytes,
-       count(session_id) FILTER (WHERE replaced > 0) AS replaced_sessions,
-       (SELECT coalesce(sum(greatest(job.fence - 1, 0)), 0) FROM job WHERE job.lab_id = session.lab_id)::bigint AS taken_over
-  FROM session GROUP BY lab_id
+SELECT lab_id, array_remove(array_agg(DISTINCT held_by), NULL) AS held_by,
+       (SELECT coalesce(sum(greatest(job.fence - 1, 0)), 0) FROM job WHERE job.lab_id = counted.lab_id)::bigint AS taken_over,
+       {",".join(_counts(part, files) for part, files in PARTS.items())}
+  FROM counted WHERE lab_id = ANY (%(labs)s) AND (tried OR lab_id = ANY (%(latest)s))
+ GROUP BY lab_id
 """  # noqa: S608  (put together from constants)
-
-PARTS = ("expected", "moved", "verified", "failed", "moving", "not_begun", "replaced")
+"""Files are counted by session before anything else is asked of them: sessions are few."""
 
 
 def _count(found: dict[uuid.UUID, Night]) -> None:
@@ -209,6 +227,7 @@ def _count(found: dict[uuid.UUID, Night]) -> None:
         "windows": [window for _, window in pairs],
         "latest": [night.lab for night in found.values() if night.is_latest],
         "live": sorted(LIVE),
+        "unusable": [str(state) for state in UNUSABLE],
     }
     with connection.cursor() as cursor:
         cursor.execute(_FIGURES, parameters)
@@ -216,7 +235,7 @@ def _count(found: dict[uuid.UUID, Night]) -> None:
             night = found[row["lab_id"]]
             for part in PARTS:
                 setattr(night, part, Part(row[part], row[f"{part}_bytes"], row[f"{part}_sessions"]))
-            night.taken_over = row["taken_over"]
+            night.taken_over, night.held_by = row["taken_over"], row["held_by"]
 
 
 # --- what is not protected yet

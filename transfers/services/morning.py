@@ -99,6 +99,7 @@ def text_of(lab: Lab, night: Night, found: Morning) -> str:
             ("Failed", night.failed),
             ("Still moving", night.moving),
             ("Not begun", night.not_begun),
+            (f"Waiting for {', '.join(night.held_by)}", night.waiting),
             ("Revised or given up meanwhile", night.replaced),
         )
         if part.files or name in {"Expected", "Verified", "Failed"}
@@ -133,5 +134,5 @@ def _list(title: str, needs: list[Need]) -> list[str]:
 
 
 def _facts(night: Night) -> dict[str, Any]:
-    parts = ("expected", "moved", "verified", "failed", "moving", "not_begun")
+    parts = ("expected", "moved", "verified", "failed", "moving", "not_begun", "waiting")
     return {"night": str(night.on), "needs": night.needs} | {part: getattr(night, part).files for part in parts}
