@@ -1,5 +1,7 @@
 """REST for probe insertions."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +13,13 @@ from rest_framework.response import Response
 from alyx.core.errors import Invalid, NotFound
 from alyx.core.reading import reach_of
 from alyx.core.rest.fields import JsonField, KeyField, MomentField, TextField
+from alyx.core.rest.text_pages import TextPages
 from alyx.core.rest.views import ChangeableEndpoint, Endpoint
 from sessions.api.filters import INSERTION_FILTERS, joint_dataset_filters
-from sessions.api.keyed import KeyedPages
 from sessions.api.query_fields import INSERTIONS
 from sessions.api.serializers import SessionDatasets, SessionList
 from sessions.models import ProbeInsertion
-from sessions.queries.insertion import insertion_records
+from sessions.queries.insertion import insertions_json
 from sessions.queries.session_record import dataset_records
 from sessions.services.insertion import change_insertion, create_insertion, shown_insertions, withdraw_insertion
 
@@ -56,7 +58,7 @@ class _Insertions(Endpoint):
         row = self.get_queryset().filter(pk=key).first()
         if row is None:
             raise NotFound(f"there is no insertion {key}")
-        [record] = insertion_records(shown_insertions().filter(pk=key))
+        [record] = json.loads(insertions_json([key]))
         return {
             **record,
             "datasets": dataset_records(
@@ -65,7 +67,7 @@ class _Insertions(Endpoint):
         }
 
 
-class InsertionListView(_Insertions, KeyedPages):
+class InsertionListView(_Insertions, TextPages):
     """`/insertions`."""
 
     query_fields = INSERTIONS
@@ -83,9 +85,9 @@ class InsertionListView(_Insertions, KeyedPages):
         except ValueError as error:
             raise Invalid.of("dataset_qc_lte", str(error)) from None
 
-    def filled(self, rows: Any) -> list[dict[str, Any]]:
+    def text(self, ids: Sequence[UUID]) -> str:
         """Insertions."""
-        return insertion_records(rows)
+        return insertions_json(ids)
 
     def post(self, request: Request) -> Response:
         """A new insertion."""

@@ -13,12 +13,28 @@ from django.db.models.functions import Cast
 
 from sessions.models import Session
 
+_BETWEEN_SLASHES = "'/' || replace(lower({}), '/', ':') || '/'"
+_IN_FOLDER = f"position({_BETWEEN_SLASHES} IN lower({{}}) || '/') > 0"
+
+
+def in_folder(name: str, collection: str) -> str:
+    """SQL: whether a folder below the first has the name, ignoring case. A name with a slash is no folder's, and no collection
+    has a colon."""
+    return _IN_FOLDER.format(name, collection)
+
+
+DATASETS_IN_FOLDER = f"""(SELECT coalesce('["' || string_agg(key, '","') || '"]', '[]') FROM (
+    SELECT d.id::text AS key FROM datasets_dataset d CROSS JOIN (SELECT {_BETWEEN_SLASHES.format("i.name")} AS folder OFFSET 0) own
+    WHERE d.session_id = s.id AND d.withdrawn_at IS NULL AND position(own.folder IN lower(d.collection) || '/') > 0
+    ORDER BY d.collection, d.name, d.id) found)"""  # noqa: S608  (only constants of ours)
+"""SQL: the keys of the datasets of an insertion `i` of a session `s`, as JSON."""
+
 
 class InFolder(Func):
-    """Whether a folder below the first has the name, ignoring case: `InFolder(name, collection)`."""
+    """The same of expressions: `InFolder(name, collection)`."""
 
-    template = "lower(%(expressions)s), '/'))[2:])"
-    arg_joiner = ") = ANY((string_to_array(lower("
+    template = "{}%(expressions)s{}".format(*_IN_FOLDER.split("{}")[::2])
+    arg_joiner = _IN_FOLDER.split("{}")[1]
     output_field = BooleanField()
     arity = 2
 

@@ -8,14 +8,16 @@ from uuid import UUID
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 
+from alyx.core.clock import server_zone
+from alyx.core.json_sql import plain, record, records, text, value, verbatim, wire_time
+from alyx.core.prepared import rows_of
 from alyx.core.reading import readable
 from alyx.labs.models import Project
-from sessions.models import Channel, ProbeInsertion, Provenance, TrajectoryEstimate
-from sessions.queries.folders import dataset_ids
+from sessions.models import Channel, Provenance, TrajectoryEstimate
+from sessions.queries.folders import DATASETS_IN_FOLDER
 from sessions.services.insertion import shown_insertions
 from subjects.models import Implant
 
-_INSERTION = ("id", "name", "model__part_number", "serial", "json", "updated_at", "chronic_insertion_id")
 _CHANNEL = ("id", "trajectory_id", "brain_region_id", "name", "json", "axial", "lateral", "x", "y", "z")
 
 
@@ -47,27 +49,43 @@ def session_info(columns: Sequence[Any], projects: list[str]) -> dict[str, Any] 
     }
 
 
-def insertion_records(rows: QuerySet[ProbeInsertion]) -> list[dict[str, Any]]:
-    """The list records of these insertions, in one statement."""
-    filled = rows.annotate(project_names=project_names("session_id"), dataset_ids=dataset_ids())
-    values = filled.values_list(*_INSERTION, "project_names", "dataset_ids", *session_columns())
-    return [_insertion(columns) for columns in values]
+_SESSION_INFO = {
+    "subject": text("b.nickname"),
+    "start_time": wire_time("s.started_wall"),
+    "number": value("s.number"),
+    "lab": text("l.name"),
+    "id": plain("s.id"),
+    "projects": """(SELECT concat('[', string_agg(to_json(p.name)::text, ',' ORDER BY p.name), ']')
+        FROM lab_sessions_session_projects y JOIN labs_project p ON p.id = y.project_id WHERE y.session_id = s.id)""",
+    "task_protocol": text("s.task_protocol"),
+}
+_INSERTION = {
+    "id": plain("i.id"),
+    "session": plain("i.session_id"),
+    "model": text("m.part_number"),
+    "session_info": record(_SESSION_INFO),
+    "name": text("i.name"),
+    "json": verbatim("i.json"),
+    "serial": text("i.serial"),
+    "auto_datetime": wire_time("(i.updated_at AT TIME ZONE %(zone)s::text)"),
+    "chronic_insertion": plain("i.chronic_insertion_id"),
+    "datasets": DATASETS_IN_FOLDER,
+}
+_INSERTIONS = f"""
+SELECT {records(_INSERTION, "w.at")}
+FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS w(id, at)
+JOIN lab_sessions_probeinsertion i ON i.id = w.id
+JOIN lab_sessions_session s ON s.id = i.session_id
+JOIN subjects_subject b ON b.id = s.subject_id
+JOIN labs_lab l ON l.id = s.lab_id
+LEFT JOIN subjects_probemodel m ON m.id = i.model_id
+"""  # noqa: S608  (only constants of ours)
 
 
-def _insertion(columns: Sequence[Any]) -> dict[str, Any]:
-    key, name, model, serial, json, changed, chronic, projects, datasets, *session = columns
-    return {
-        "id": key,
-        "session": session[0],
-        "model": model,
-        "session_info": session_info(session, projects),
-        "name": name,
-        "json": json,
-        "serial": serial,
-        "auto_datetime": changed,
-        "chronic_insertion": chronic,
-        "datasets": datasets,
-    }
+def insertions_json(keys: Sequence[UUID]) -> str:
+    """A JSON array of the list records of these insertions, in their order."""
+    made: str = rows_of(_INSERTIONS, {"ids": list(keys), "zone": str(server_zone())})[0][0]
+    return made
 
 
 def trajectory_records(rows: QuerySet[TrajectoryEstimate]) -> list[dict[str, Any]]:

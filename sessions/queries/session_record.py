@@ -17,6 +17,7 @@ from alyx.core.json_sql import plain, qc_name, records, text, value, verbatim, w
 from alyx.core.prepared import rows_of
 from alyx.core.qc import QC
 from sessions.models import Session
+from sessions.queries.folders import DATASETS_IN_FOLDER, in_folder
 from sessions.queries.imaging import fov_records
 from sessions.services.imaging import shown_fovs
 
@@ -59,7 +60,7 @@ LEFT JOIN LATERAL (
 WHERE d.session_id = s.id AND d.withdrawn_at IS NULL AND (
     CASE WHEN %(folder)s::text IS NULL
         THEN copy.on_server OR NOT EXISTS (SELECT 1 FROM datasets_repository WHERE role <> 'lab')
-        ELSE lower(%(folder)s::text) = ANY((string_to_array(lower(d.collection), '/'))[2:])
+        ELSE {in_folder("%(folder)s::text", "d.collection")}
     END) AND (NOT %(only_public)s::boolean OR EXISTS (
         SELECT FROM datasets_dataset_tags link JOIN datasets_tag g ON g.id = link.tag_id
         WHERE link.dataset_id = d.id AND g.public))
@@ -77,9 +78,7 @@ _INSERTION = {
     "serial": text("i.serial"),
     "auto_datetime": wire_time("(i.updated_at AT TIME ZONE %(zone)s::text)"),
     "chronic_insertion": plain("i.chronic_insertion_id"),
-    "datasets": """(SELECT coalesce(json_agg(d.id ORDER BY d.collection, d.name, d.id)::text, '[]') FROM datasets_dataset d
-        WHERE d.session_id = s.id AND d.withdrawn_at IS NULL
-          AND lower(i.name) = ANY((string_to_array(lower(d.collection), '/'))[2:]))""",
+    "datasets": DATASETS_IN_FOLDER,
 }
 _WATER = {
     "id": plain("w.id"),
