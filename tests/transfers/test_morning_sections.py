@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from django.test import Client
 
 from alyx.core import clock
@@ -11,10 +12,13 @@ from tests.factories.engine import a_found_file, a_scan
 from tests.factories.people import a_lab, a_member
 from tests.transfers.world import World
 from transfers.models import Decision, Preflight
-from transfers.queries.morning import morning
+from transfers.queries.morning import morning, sentence
+from transfers.queries.nights import nights
 from transfers.queries.places import place_troubles
 from transfers.rules.intake import Why
 from transfers.services import acting
+from transfers.services.night import prepare
+from transfers.services.windows import open_by_hand
 
 PAGE = "/admin/transfers/morning/"
 
@@ -60,6 +64,23 @@ def test_a_place_that_is_out_of_use_is_said_once(world: World) -> None:
     a_look(world.central, "failed")
     Repository.objects.filter(pk=world.central.pk).update(state="blocked")
     assert codes(world) == ["blocked"]
+
+
+@pytest.mark.parametrize("end", ["central", "here"])
+def test_files_whose_place_is_out_of_use_wait_for_it_and_do_not_move(end: str, world: World) -> None:
+    for content in (b"one", b"three"):
+        world.add_file(content)
+    open_by_hand(actor=None, repositories=[world.here])
+    prepare()
+    (before,) = nights([world.lab])
+    assert (before.moving.files + before.not_begun.files, before.waiting.files) == (2, 0)
+    place = getattr(world, end)
+    Repository.objects.filter(pk=place.pk).update(state="quarantined")
+    (night,) = nights([world.lab])
+    assert (night.expected.files, night.moving.files, night.not_begun.files) == (2, 0, 0)
+    assert (night.waiting.files, night.waiting.bytes, night.waiting.sessions) == (2, 8, 1)
+    assert sentence(night) == f"1 session expected, 0 verified, 1 waiting for {place.name}"
+    assert place.name in opened(world).get(PAGE).content.decode().partition("What must be done")[0]
 
 
 def test_what_was_ignored_stays_so_while_each_evening_finds_the_same(world: World) -> None:

@@ -23,7 +23,7 @@ from transfers import tasks
 from transfers.api import serializers
 from transfers.queries.health import health
 from transfers.queries.morning import morning, sentence
-from transfers.queries.needs import Key, Need
+from transfers.queries.needs import Key, Need, needs
 from transfers.queries.nights import PARTS, Night, labs_read_by
 from transfers.services import acting
 
@@ -93,7 +93,7 @@ class NeedList(Endpoint):
     @extend_schema(responses=serializers.TransferNeed(many=True))
     def get(self, request: Request) -> Response:
         """What a person has to do first."""
-        found = morning(_labs(self)).needs
+        found = needs(_labs(self))
         for name in ("turn", "code"):
             wanted = request.query_params.get(name, "").strip()
             if wanted:

@@ -40,9 +40,10 @@ def measured(now: datetime) -> dict[str, Any]:
     live = TransferItem.objects.filter(state__in=sorted(LIVE)).order_by()
     jobs = TransferJob.objects.exclude(state=JobState.SETTLED).order_by()
     since = unprotected_since(Lab.objects.values_list("pk", flat=True))
+    counted = list(live.values_list("state").annotate(Count("pk"), Sum("size_bytes")))
     return {
-        "items": dict(live.values_list("state").annotate(Count("pk"))),
-        "waiting_bytes": live.aggregate(size=Sum("size_bytes"))["size"] or 0,
+        "items": {state: count for state, count, _ in counted},
+        "waiting_bytes": sum(size or 0 for _, _, size in counted),
         "jobs": dict(jobs.values_list("state").annotate(Count("pk"))),
         "open_windows": NightWindow.objects.filter(state=WindowState.OPEN, ends_at__gt=now).count(),
         "repositories": dict(Repository.objects.order_by().values_list("state").annotate(Count("pk"))),

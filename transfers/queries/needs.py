@@ -141,10 +141,7 @@ SELECT t.lab_id, t.code, t.state, t.source_id, t.destination_id, coalesce(n.igno
        count(*) AS count, coalesce(sum(t.size_bytes), 0)::bigint AS bytes, max(t.attempts) AS attempts,
        min(t.not_before) AS next_at, max(t.updated_at) AS changed_at, min(a.since) AS since,
        max(n.escalated_at) AS escalated_at, max(n.note) AS note, max(t.last_error) AS said,
-       (array_agg(t.id::text ORDER BY t.path))[1:{EXAMPLES}] AS ids,
-       (array_agg(t.path ORDER BY t.path))[1:{EXAMPLES}] AS paths,
-       (array_agg(t.last_error ORDER BY t.path))[1:{EXAMPLES}] AS errors,
-       (array_agg(t.dataset_id::text ORDER BY t.path))[1:{EXAMPLES}] AS datasets
+       (array_agg(ARRAY[t.id::text, t.path, t.last_error, t.dataset_id::text] ORDER BY t.path))[1:{EXAMPLES}] AS examples
   FROM t
   LEFT JOIN LATERAL (SELECT min(x.ended_at) AS since FROM transfers_attempt x
                       WHERE x.item_id = t.id AND x.error_code = t.code) a ON true
@@ -169,10 +166,8 @@ SELECT t.lab_id, t.code, t.repository_id, t.role <> 'lab' AS is_server, coalesce
        count(*) AS count, coalesce(sum(t.size_bytes), 0)::bigint AS bytes, min(t.look_due_at) AS next_at,
        max(t.updated_at) AS changed_at, min(t.first_miss_at) AS since, max(n.escalated_at) AS escalated_at,
        max(n.note) AS note, max(t.reason) AS said,
-       (array_agg(t.id::text ORDER BY t.relative_path))[1:{EXAMPLES}] AS ids,
-       (array_agg(t.relative_path ORDER BY t.relative_path))[1:{EXAMPLES}] AS paths,
-       (array_agg(t.reason ORDER BY t.relative_path))[1:{EXAMPLES}] AS errors,
-       (array_agg(t.dataset_id::text ORDER BY t.relative_path))[1:{EXAMPLES}] AS datasets
+       (array_agg(ARRAY[t.id::text, t.relative_path, t.reason, t.dataset_id::text]
+                  ORDER BY t.relative_path))[1:{EXAMPLES}] AS examples
   FROM t {_DECIDED.format(also="AND (t.first_miss_at IS NULL OR n.created_at >= t.first_miss_at)")}
  GROUP BY 1, 2, 3, 4, 5 ORDER BY count(*) DESC LIMIT {GROUPS_AT_MOST}
 """  # noqa: S608  (put together from constants)
@@ -185,10 +180,7 @@ def _asked(sql: str, labs: Iterable[Lab]) -> list[dict[str, Any]]:
 
 
 def _examples(row: dict[str, Any]) -> list[Example]:
-    return [
-        Example(uuid.UUID(key), path, said, uuid.UUID(dataset))
-        for key, path, said, dataset in zip(row["ids"], row["paths"], row["errors"], row["datasets"], strict=True)
-    ]
+    return [Example(uuid.UUID(key), path, said, uuid.UUID(dataset)) for key, path, said, dataset in row["examples"]]
 
 
 _COMMON = ("count", "bytes", "since", "changed_at", "said", "escalated_at")

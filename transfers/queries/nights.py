@@ -202,16 +202,16 @@ WITH chosen AS (
             SELECT r.name FROM stopped r WHERE r.id = i.destination_id AND r.state <> 'full')
         END AS held_by
       FROM touched i JOIN datasets_dataset d ON d.id = i.dataset_id
-), i AS MATERIALIZED (
+), i AS (
     SELECT session_id, destination_id, tried, word, held_by, count(*) AS files, sum(bytes) AS bytes
       FROM told GROUP BY 1, 2, 3, 4, 5
-), counted AS (
+), counted AS MATERIALIZED (
     SELECT i.*, {LAB_OF} AS lab_id FROM i LEFT JOIN lab_sessions_session s ON s.id = i.session_id
 )
 SELECT lab_id, array_remove(array_agg(DISTINCT held_by), NULL) AS held_by,
        (SELECT coalesce(sum(greatest(job.fence - 1, 0)), 0) FROM job WHERE job.lab_id = counted.lab_id)::bigint AS taken_over,
        {",".join(_counts(part, files) for part, files in PARTS.items())}
-  FROM counted WHERE lab_id = ANY (%(labs)s) AND (tried OR lab_id = ANY (%(latest)s))
+  FROM counted WHERE lab_id = ANY (%(asked)s) AND (tried OR lab_id = ANY (%(latest)s))
  GROUP BY lab_id
 """  # noqa: S608  (put together from constants)
 """Files are counted by session before anything else is asked of them: sessions are few."""
@@ -223,6 +223,7 @@ def _count(found: dict[uuid.UUID, Night]) -> None:
     ]
     pairs += [(lab, None) for lab in found]
     parameters: dict[str, Any] = {
+        "asked": list(found),
         "labs": [lab for lab, _ in pairs],
         "windows": [window for _, window in pairs],
         "latest": [night.lab for night in found.values() if night.is_latest],
@@ -242,19 +243,19 @@ def _count(found: dict[uuid.UUID, Night]) -> None:
 
 
 _OLDEST = """
-SELECT place.lab_id, min(read.since)
-  FROM (SELECT rl.lab_id, r.id FROM datasets_repository r JOIN datasets_repository_labs rl ON rl.repository_id = r.id
-         WHERE r.role = ANY (%(servers)s) AND r.state <> 'retired' AND rl.lab_id = ANY (%(labs)s)) AS place
-  CROSS JOIN LATERAL (
-    SELECT coalesce(v.registered_at, d.created_at) AS since
-      FROM datasets_filerecord f JOIN datasets_dataset d ON d.id = f.dataset_id
-      LEFT JOIN datasets_contentversion v ON v.dataset_id = d.id AND v.content_version = d.content_version
-       AND d.content_version > 1
-      LEFT JOIN lab_sessions_session s ON s.id = d.session_id
-     WHERE f.repository_id = place.id AND f.state = ANY (%(unproved)s) AND d.withdrawn_at IS NULL
-       AND coalesce(s.lab_id, place.lab_id) = place.lab_id
-  ) AS read
- GROUP BY place.lab_id
+WITH place AS (
+    SELECT rl.lab_id, r.id FROM datasets_repository r JOIN datasets_repository_labs rl ON rl.repository_id = r.id
+     WHERE r.role = ANY (%(servers)s) AND r.state <> 'retired' AND rl.lab_id = ANY (%(labs)s)
+), read AS MATERIALIZED (
+    SELECT place.lab_id, d.session_id, min(CASE WHEN d.content_version = 1 THEN d.created_at ELSE coalesce(
+               (SELECT v.registered_at FROM datasets_contentversion v
+                 WHERE v.dataset_id = d.id AND v.content_version = d.content_version), d.created_at) END) AS since
+      FROM place JOIN datasets_filerecord f ON f.repository_id = place.id AND f.state = ANY (%(unproved)s)
+      JOIN datasets_dataset d ON d.id = f.dataset_id AND d.withdrawn_at IS NULL
+     GROUP BY 1, 2
+)
+SELECT read.lab_id, min(read.since) FROM read LEFT JOIN lab_sessions_session s ON s.id = read.session_id
+ WHERE coalesce(s.lab_id, read.lab_id) = read.lab_id GROUP BY 1
 """
 UNPROVED = ("announced", "claimed", "corrupt", "expected", "incoming", "missing", "superseded", "suspect")
 """States of a copy at a server that protect nothing."""
