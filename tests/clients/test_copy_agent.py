@@ -21,7 +21,7 @@ AP = "raw_ephys_data/probe00/_spikeglx_ephysData_g0_t0.imec0.ap"
 POLICY = """
 from alyx.labs.models import Lab, User
 from transfers.services.intake import set_intake
-values = {"account": User.objects.get(username=RIG), "create_sessions": True, "compress_ephys": True, "quiet_minutes": 0}
+values = {"account": User.objects.get(username=RIG), "create_sessions": True, "compress_ephys": True, "quiet_minutes": 0, "nightly": False}
 set_intake(actor=User.objects.get(username="admin"), lab=Lab.objects.get(repositories__name=PLACE), values=values)
 """
 

@@ -8,6 +8,7 @@ from sessions.models import CoordinateSystem, FOVLocation, ImagingStack
 from subjects.models import WaterType
 from tests.factories.animals import a_surgery, a_water, a_weighing, a_word, an_implant
 from tests.factories.copies import a_copy
+from tests.factories.engine import a_window, an_item
 from tests.factories.people import a_lab, a_member, a_project, a_user
 from tests.factories.recordings import a_channel, a_fov, a_region, a_task, a_trajectory, an_insertion
 from tests.factories.records import a_dataset, a_format, a_note, a_repository, a_session, a_subject
@@ -65,6 +66,7 @@ def rows() -> dict[str, str]:
         **dict.fromkeys(("x", "y", "z"), [0.0] * 4),
         n_xyz=[1, 1, 1],
     )
+    item = an_item("bound", dataset=dataset)
     return {
         "brain-regions": str(a_region("CA1").pk),
         "channels": str(a_channel(trajectory).pk),
@@ -94,6 +96,9 @@ def rows() -> dict[str, str]:
         "revisions": Revision.objects.create(name="2024-01-01").name,
         "surgeries": str(a_surgery(subject).pk),
         "tags": Tag.objects.create(name="t").name,
+        "transfers/items": str(item.pk),
+        "transfers/jobs": str(item.job_id),
+        "transfers/windows": str(a_window().pk),
         "water-administrations": str(a_water(subject).pk),
         "water-requirement": subject.nickname,
         "water-type": a_word(WaterType, "Water").name,
