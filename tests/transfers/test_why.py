@@ -1,6 +1,7 @@
 """`GET /why`: what state each copy is in, the last failure, what happens next and when."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.factories.people import a_lab, a_member
 from tests.factories.records import a_session, a_subject
 from tests.factories.rest import Rest
 from tests.transfers.world import World, run
+from transfers.rules.routing import why_no_way
+from transfers.services.planning import plan_transfers
 
 
 @pytest.fixture
@@ -121,3 +124,46 @@ def test_a_session_lists_what_cannot_be_loaded_in_few_queries(world: World, rest
     assert cost() == before
     assert asked(rest, eid=world.session.pk)["cannot_be_loaded"] == 5
     assert before <= 10
+
+
+@dataclass
+class An:
+    """One end of a way."""
+
+    name: str
+    kind: str = "globus"
+    root: str = "globus://c/"
+    endpoint: str = ""
+    credential: str = ""
+    on_personal_computer: bool = False
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "said"),
+    [
+        (An("rig", "posix", "/d"), An("hub"), "hub is reached over Globus and rig is not"),
+        (An("rig", "globus", "globus://r/"), An("box", "s3", "s3://b/"), "rig is reached over Globus and box is not"),
+        (An("rig", root="globus://r/", credential="mine"), An("hub"), "Globus login “mine” and hub by “default”"),
+        (
+            An("a", root="globus://a/", on_personal_computer=True),
+            An("b", on_personal_computer=True),
+            "personal computers",
+        ),
+        (An("a"), An("b"), "the same folder"),
+        (An("a", root="globus://a/", on_personal_computer=True, credential="default"), An("hub"), ""),
+        (An("rig", "posix", "/d"), An("bucket", "s3", "s3://b/"), ""),
+    ],
+)
+def test_a_way_that_is_missing_is_named(source: An, destination: An, said: str) -> None:
+    told = why_no_way(source, destination)
+    assert said in told
+    assert bool(said) == bool(told)
+
+
+def test_what_has_no_way_is_said_to_be_unplanned_and_why(world: World, rest: Rest) -> None:
+    dataset = world.add_file(b"abc")
+    Repository.objects.filter(pk=world.central.pk).update(kind="globus", root=f"globus://{uuid.uuid4()}/lab/")
+    assert plan_transfers(actor=None).items == 0
+    following = at(asked(rest, dataset=dataset.pk), world.central)["next"]
+    assert following["what"].startswith("not planned because central_server is reached over Globus")
+    assert following["who"] == "whoever runs the repository"

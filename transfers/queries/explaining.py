@@ -14,6 +14,7 @@ from datasets.rules.standing import COPY_MEANING
 from transfers.models import Attempt, TransferItem
 from transfers.queries.status import what_follows
 from transfers.rules.lifecycle import ITEM_TERMINAL, ItemState
+from transfers.rules.routing import why_no_way
 from transfers.rules.schedule import night_of
 from transfers.services.places import MAKERS
 
@@ -173,7 +174,11 @@ def _not_planned(place: Repository, sources: list[FileRecord], now: datetime) ->
         blocked = sources[0].repository
         text = f"not filled: {blocked.name}, which has it, is {blocked.state}. {blocked.state_reason}".strip()
         return Next(text, who=keeper)
-    return Next("to be planned in the next window", min(_at_night(one, now) for one in usable))
+    routes = [(one, why_no_way(one, place)) for one in usable]
+    ways = [one for one, why in routes if not why]
+    if not ways:
+        return Next(f"not planned because {'; '.join(why for _, why in routes)}", who=keeper)
+    return Next("to be planned in the next window", min(_at_night(one, now) for one in ways))
 
 
 def _at_night(place: Repository, at: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from datasets.rules.copies import CopyState
 
@@ -31,6 +31,44 @@ CLAIMS_AT_MOST = 5
 """A job whose worker died this often is taken apart: its files travel alone from then on."""
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+class End(Protocol):
+    """A repository at one end of a way."""
+
+    name: str
+    kind: str
+    root: str
+    endpoint: str
+    credential: str
+    on_personal_computer: bool
+
+
+def why_no_way(source: End, destination: End) -> str:
+    """Why nothing is carried from one place to the other, and what to do; "" where there is a way. The planner asks the same."""
+    if (source.kind, source.root, source.endpoint) == (destination.kind, destination.root, destination.endpoint):
+        return f"{source.name} and {destination.name} are the same folder: correct the root of one of them"
+    apart = [end for end in (source, destination) if end.kind in APART]
+    if not apart:
+        return ""
+    if len(apart) == 1:
+        other = destination if apart[0] is source else source
+        return (
+            f"{apart[0].name} is reached over Globus and {other.name} is not, and Globus carries files between its own places"
+            f" only: give {other.name} a Globus collection, or {apart[0].name} a folder or bucket that this server reaches"
+        )
+    logins = [end.credential or "default" for end in (source, destination)]
+    if logins[0] != logins[1]:
+        return (
+            f"{source.name} is reached by the Globus login “{logins[0]}” and {destination.name} by “{logins[1]}”, and a task"
+            " has one login: let one login reach both"
+        )
+    if source.on_personal_computer and destination.on_personal_computer:
+        return (
+            f"{source.name} and {destination.name} are both on personal computers (Globus Connect Personal), and Globus carries"
+            " nothing between two of these: register the files at a server first"
+        )
+    return ""
 
 
 def is_large(size_bytes: int | None) -> bool:
