@@ -1,4 +1,4 @@
-"""What each call of the clients costs the server: `python -m benchmarks.calls [--datasets 40000 400000] [--as member]`.
+"""What each call of the clients costs the server: `python -m benchmarks.calls [--datasets 40000 400000] [--as member] [--only WORD …]`.
 
 For each size a scratch database (`benchmarks.world`), calls through the whole of Django in this process, means of several. Printed as
 Markdown: SQL statements, milliseconds of processor of the serving process and of PostgreSQL's (its backends by /proc, parallel workers
@@ -14,7 +14,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
 from itertools import count, repeat
@@ -52,6 +52,7 @@ MORE_SESSION_CALLS = {
 DATASET_CALLS = {
     "": "",
     "session": "session={eid}",
+    "session of a dozen": "session={usual}",
     "tag": "tag=2024_Q3_release",
     "exists": "exists=True",
     "lab": "lab=lab2",
@@ -99,8 +100,8 @@ def free_places() -> Iterator[tuple[str, int]]:
 class Run:
     """The calls at one size, as one user."""
 
-    def __init__(self, token: str, rounds: int) -> None:
-        self.meter, self.rounds, self.names = Meter(token), rounds, world.kinds()
+    def __init__(self, token: str, rounds: int, only: Sequence[str]) -> None:
+        self.meter, self.rounds, self.names, self.only = Meter(token), rounds, world.kinds(), only
         self.results: dict[str, Result] = {}
         self.known = self._known()
 
@@ -110,8 +111,10 @@ class Run:
         rows = self.meter.ask(Call(f"/datasets?session={session['id']}"))["results"]
         insertions = self.meter.ask(Call(f"/insertions?session={session['id']}"))
         wide = self.meter.ask(Call("/datasets?limit=100"))["results"]
+        [usual] = self.meter.ask(Call("/sessions?procedures=Behavior&limit=1"))["results"]
         return {
             "eid": session["id"],
+            "usual": usual["id"],
             "subject": session["subject"],
             "start": session["start_time"],
             "pid": insertions["results"][0]["id"],
@@ -120,8 +123,14 @@ class Run:
             "ids": "[" + ",".join(row["url"][-36:] for row in wide) + "]",
         }
 
+    def wants(self, name: str) -> bool:
+        """Whether a call is measured: all are, unless some are named by a part of their names."""
+        return not self.only or any(word in name for word in self.only)
+
     def read(self, name: str, path: str) -> None:
         """A GET and, where there is one, its plain way."""
+        if not self.wants(name):
+            return
         cost = self.meter.cost(Call(path.format(**self.known)), self.rounds)
         naive = NAIVE_READS.get(path)
         plain = self.meter.cost(Call(naive.format(**self.known)), self.rounds) if naive else None
@@ -166,27 +175,44 @@ class Run:
     def writes(self) -> None:
         """Sessions, changes, registrations, beside the plain ways."""
         free = free_places()
+        acts = {
+            "POST /sessions": self._new_sessions,
+            "PATCH /sessions/{id}, 100 datasets": self._session_changes,
+            "PATCH /datasets/{id}": self._dataset_changes,
+            "POST /weighings": self._weighings,
+        }
+        for name, act in acts.items():
+            if self.wants(name):
+                act(name, free)
+        if self.wants("POST /register-file"):
+            self._registrations(free)
+
+    def _new_sessions(self, name: str, free: Iterator[tuple[str, int]]) -> None:
         new = self.meter.cost(Call("/sessions", "POST", lambda: self._session(*next(free))), self.rounds)
         naive = self.meter.cost(Call("/naive/sessions", "POST", lambda: self._plain_session(*next(free))), self.rounds)
-        self.keep("POST /sessions", new, naive)
+        self.keep(name, new, naive)
+
+    def _session_changes(self, name: str, free: Iterator[tuple[str, int]]) -> None:
         notes = (f"note {number}" for number in range(10_000))
         path = f"/sessions/{self.known['eid']}"
         patch = self.meter.cost(Call(path, "PATCH", lambda: {"narrative": next(notes), "qc": "PASS"}), self.rounds)
         plain = self.meter.cost(
             Call(f"/naive{path}", "PATCH", lambda: {"narrative": next(notes), "qc": 10}), self.rounds
         )
-        self.keep("PATCH /sessions/{id}, 100 datasets", patch, plain)
+        self.keep(name, patch, plain)
+
+    def _dataset_changes(self, name: str, free: Iterator[tuple[str, int]]) -> None:
         turn = (("PASS", "FAIL")[number % 2] for number in range(10_000))
         change = Call("/datasets/{did}".format(**self.known), "PATCH", lambda: {"qc": next(turn)})
-        self.keep("PATCH /datasets/{id}", self.meter.cost(change, self.rounds))
+        self.keep(name, self.meter.cost(change, self.rounds))
+
+    def _weighings(self, name: str, free: Iterator[tuple[str, int]]) -> None:
         grams = (20 + number / 1000 for number in range(10_000))
-        weigh = Call(
-            "/weighings",
-            "POST",
-            lambda: {"subject": "M00011", "weight": next(grams), "date_time": f"{next(free)[0]}T10:00:00"},
-        )
-        self.keep("POST /weighings", self.meter.cost(weigh, self.rounds))
-        self._registrations(free)
+
+        def body() -> dict[str, Any]:
+            return {"subject": "M00011", "weight": next(grams), "date_time": f"{next(free)[0]}T10:00:00"}
+
+        self.keep(name, self.meter.cost(Call("/weighings", "POST", body), self.rounds))
 
     def _registrations(self, free: Iterator[tuple[str, int]]) -> None:
         new = self._new_paths(free)
@@ -230,7 +256,7 @@ class Run:
         }
 
 
-def child(datasets: int, rounds: int, who: str) -> None:
+def child(datasets: int, rounds: int, who: str, only: Sequence[str]) -> None:
     """Measure at one size; the figures as JSON."""
     with scratch_database():
         world.start()
@@ -246,15 +272,16 @@ def child(datasets: int, rounds: int, who: str) -> None:
             cursor.execute(cursor.fetchone()[0])
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]
-        run = Run(world.person("member", lab="lab2") if who == "member" else world.person("bench"), rounds)
+        run = Run(world.person("member", lab="lab2") if who == "member" else world.person("bench"), rounds, only)
         run.reads()
         run.writes()
     print(json.dumps(run.results))
 
 
-def measure(datasets: int, rounds: int, who: str) -> dict[str, Result]:
+def measure(datasets: int, rounds: int, who: str, only: Sequence[str]) -> dict[str, Result]:
     """One size in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.calls", "--child", str(datasets), "--rounds", str(rounds), "--as", who]
+    command += ["--only", *only] if only else []
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     results: dict[str, Result] = json.loads(said.splitlines()[-1])
     for one in results.values():
@@ -308,12 +335,15 @@ def main() -> int:
     parser.add_argument("--datasets", type=int, nargs="+", default=[40_000, 400_000])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--as", dest="who", choices=["superuser", "member"], default="superuser")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="WORD", help="calls whose names have one of these words"
+    )
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child, given.rounds, given.who)
+        child(given.child, given.rounds, given.who, given.only)
         return 0
-    sizes = {size: measure(size, given.rounds, given.who) for size in given.datasets}
+    sizes = {size: measure(size, given.rounds, given.who, given.only) for size in given.datasets}
     table(sizes)
     sentences = list(missed(sizes))
     for sentence in sentences:
