@@ -133,8 +133,10 @@ WITH t AS MATERIALIZED (
     SELECT i.id, i.state, coalesce(nullif(i.last_error_code, ''), 'unknown') AS code, i.last_error, i.attempts, i.size_bytes,
            i.not_before, i.updated_at, c.relative_path AS path, i.dataset_id, i.destination_id, c.repository_id AS source_id,
            {LAB_OF} AS lab_id
-      FROM transfers_transferitem i JOIN datasets_filerecord c ON c.id = i.source_id
-      JOIN datasets_dataset d ON d.id = i.dataset_id LEFT JOIN lab_sessions_session s ON s.id = d.session_id
+      FROM transfers_transferitem i
+     CROSS JOIN LATERAL (SELECT * FROM datasets_filerecord c WHERE c.id = i.source_id OFFSET 0) c
+     CROSS JOIN LATERAL (SELECT d.session_id FROM datasets_dataset d WHERE d.id = i.dataset_id OFFSET 0) d
+      LEFT JOIN lab_sessions_session s ON s.id = d.session_id
      WHERE i.state IN ('needs_human', 'retry_wait')
 )
 SELECT t.lab_id, t.code, t.state, t.source_id, t.destination_id, coalesce(n.ignored, false) AS ignored,

@@ -174,9 +174,11 @@ WITH chosen AS (
 ), stopped AS MATERIALIZED (
     SELECT id, name, state FROM datasets_repository WHERE state = ANY (%(unusable)s)
 ), failed AS MATERIALIZED (
-    SELECT DISTINCT a.item_id FROM job JOIN transfers_attempt a ON a.job_id = job.id AND a.outcome <> 'done'
+    SELECT DISTINCT a.item_id FROM job CROSS JOIN LATERAL (
+        SELECT a.item_id FROM transfers_attempt a WHERE a.job_id = job.id AND a.outcome <> 'done' OFFSET 0) a
 ), touched AS (
-    SELECT i.*, true AS of_night, true AS tried FROM job JOIN transfers_transferitem i ON i.job_id = job.id
+    SELECT i.*, true AS of_night, true AS tried FROM job CROSS JOIN LATERAL (
+        SELECT * FROM transfers_transferitem i WHERE i.job_id = job.id OFFSET 0) i
     UNION ALL
     SELECT i.*, false, true FROM failed JOIN transfers_transferitem i ON i.id = failed.item_id
      WHERE i.job_id IS NULL OR i.job_id NOT IN (SELECT id FROM job)
@@ -201,7 +203,7 @@ WITH chosen AS (
         WHEN i.state IN ('verifying', 'promoted', 'moved') THEN (
             SELECT r.name FROM stopped r WHERE r.id = i.destination_id AND r.state <> 'full')
         END AS held_by
-      FROM touched i JOIN datasets_dataset d ON d.id = i.dataset_id
+      FROM touched i CROSS JOIN LATERAL (SELECT d.session_id FROM datasets_dataset d WHERE d.id = i.dataset_id OFFSET 0) d
 ), i AS (
     SELECT session_id, destination_id, tried, word, held_by, count(*) AS files, sum(bytes) AS bytes
       FROM told GROUP BY 1, 2, 3, 4, 5
@@ -214,7 +216,8 @@ SELECT lab_id, array_remove(array_agg(DISTINCT held_by), NULL) AS held_by,
   FROM counted WHERE lab_id = ANY (%(asked)s) AND (tried OR lab_id = ANY (%(latest)s))
  GROUP BY lab_id
 """  # noqa: S608  (put together from constants)
-"""Files are counted by session before anything else is asked of them: sessions are few."""
+"""Files are counted by session before anything else is asked of them: sessions are few. `LATERAL (… OFFSET 0)`, here and below:
+row by row by index, as many as the night has; PostgreSQL, who guesses far more, would read the whole registry."""
 
 
 def _count(found: dict[uuid.UUID, Night]) -> None:
@@ -250,9 +253,11 @@ WITH place AS (
     SELECT place.lab_id, d.session_id, min(CASE WHEN d.content_version = 1 THEN d.created_at ELSE coalesce(
                (SELECT v.registered_at FROM datasets_contentversion v
                  WHERE v.dataset_id = d.id AND v.content_version = d.content_version), d.created_at) END) AS since
-      FROM place JOIN datasets_filerecord f ON f.repository_id = place.id AND f.state = ANY (%(unproved)s)
-      JOIN datasets_dataset d ON d.id = f.dataset_id AND d.withdrawn_at IS NULL
-     GROUP BY 1, 2
+      FROM place CROSS JOIN LATERAL (
+        SELECT f.dataset_id FROM datasets_filerecord f
+         WHERE f.repository_id = place.id AND f.state = ANY (%(unproved)s) OFFSET 0) f
+      CROSS JOIN LATERAL (SELECT * FROM datasets_dataset d WHERE d.id = f.dataset_id OFFSET 0) d
+     WHERE d.withdrawn_at IS NULL GROUP BY 1, 2
 )
 SELECT read.lab_id, min(read.since) FROM read LEFT JOIN lab_sessions_session s ON s.id = read.session_id
  WHERE coalesce(s.lab_id, read.lab_id) = read.lab_id GROUP BY 1
