@@ -9,11 +9,13 @@ from django.db import connection
 from playwright.sync_api import expect
 from pytest_django import DjangoDbBlocker
 
+from tests.factories.engine import a_found_file, a_scan
 from tests.factories.lab_days import LabDays
 from tests.journeys.conftest import Opener
 from tests.journeys.test_pages import picture
 from tests.transfers.faults import Planted, faulty_night
 from tests.transfers.world import World, make_world
+from transfers.rules.intake import Why
 from transfers.services.looking import look_at_due
 
 PAGE = "/admin/transfers/morning/?lab=nightlab"
@@ -29,6 +31,11 @@ def faulty(
         world = make_world(folder, "_night")
         type(world.lab).objects.filter(pk=world.lab.pk).update(name="nightlab")
         world.lab.refresh_from_db()
+        for number in range(3):
+            a_found_file(world.lab, world.here, path=f"KS014/2026-03-09/001/alf/notes{number}.docx")
+        a_found_file(world.lab, world.here, why=Why.CHANGING)
+        scan = a_scan(world.here, files=31, known=27, waiting=1, left=3)
+        type(scan).objects.filter(pk=scan.pk).update(state="done")
         yield world, faulty_night(world, folder)
 
 
@@ -49,6 +56,8 @@ def test_the_morning_page_fits_and_names_each_fault(
         faulty[1].mirror.name,
         "A worker died",
         "revised",
+        "No dataset type or format fits its name",
+        "31 files seen",
     ):
         assert named in text
     assert watch.problems == []
@@ -63,6 +72,12 @@ def test_one_click_to_the_event_log_and_one_button_to_retry(faulty: tuple[World,
     watch.page.get_by_role("link", name="Last night").first.click()
     watch.page.locator(".need", has_text="file gone from").get_by_role("link", name="gone.times").click()
     expect(watch.page.locator("#content")).to_contain_text("The file is not at the source any more")
+    watch.open(PAGE)
+    watch.page.locator("tr", has_text="No dataset type").get_by_role("link", name="3 files").click()
+    expect(watch.page.locator("#result_list tbody tr")).to_have_count(3)
+    watch.open(PAGE)
+    watch.page.get_by_role("link", name="Repository health").first.click()
+    expect(watch.page.locator("h1")).to_have_text("Repository health")
     watch.open(PAGE)
     watch.page.get_by_role("button", name="Retry failed set").click()
     expect(watch.page.locator(".messagelist")).to_contain_text("Tried again")
