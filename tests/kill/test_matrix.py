@@ -36,7 +36,7 @@ class Case(NamedTuple):
 CASES = [
     Case(place, times, after_lease)
     for place in sorted(failpoints.DECLARED)
-    if not place.startswith(("mailing.", "s3.", "globus.", "remote.", "scan."))  # have tests of their own
+    if not place.startswith(("mailing.", "s3.", "globus.", "remote.", "scan.", "agent."))  # have tests of their own
     for times in (1, 2)
     for after_lease in (False, True)
 ]

@@ -1,5 +1,14 @@
 """Buckets for some of the labs."""
 
-from tests.s3.conftest import s3
+from collections.abc import Iterator
 
-__all__ = ["s3"]
+import pytest
+
+from tests.s3.servers import Servers, servers
+
+
+@pytest.fixture(scope="package")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Servers of their own; their file of profiles is the process's only while tests of this folder run."""
+    with servers(tmp_path_factory.mktemp("s3")) as running:
+        yield running

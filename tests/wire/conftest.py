@@ -21,14 +21,14 @@ class Spoiled:
     direct: Place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Swift and moto, with a bucket each."""
+    """Swift and moto, with a bucket each; their file of profiles is the process's only while tests of this folder run."""
     with servers(tmp_path_factory.mktemp("s3")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def links(s3: Servers) -> Iterator[dict[str, Spoiled]]:
     """Both, behind a proxy each."""
     with ExitStack() as running:
