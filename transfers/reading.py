@@ -2,11 +2,12 @@
 
 from django.db.models import Q
 
-from alyx.core.reading import Reach, declare, everybody, of_lab, through
+from alyx.core.reading import Reach, declare, everybody, of_lab, through, within
 from datasets.models import Dataset, Repository
 from transfers.models import (
     Attempt,
     Decision,
+    Event,
     FoundFile,
     IntakePolicy,
     NightWindow,
@@ -24,6 +25,12 @@ def _found(reach: Reach, at: str) -> Q:
     return Q(**{f"{at}lab__in": reach.labs}) | Q(**{f"{at}lab__isnull": True, f"{at}repository__in": places})
 
 
+def _happened(reach: Reach, at: str) -> Q:
+    """To windows and jobs: everybody's. To items: as the items are read."""
+    items = within(TransferItem, reach).values("pk")
+    return ~Q(**{f"{at}kind": "item"}) | Q(**{f"{at}subject_id__in": items})
+
+
 declare(
     {
         **dict.fromkeys([TransferJob, NightWindow, Preflight, Scan, IntakePolicy, Pulse], everybody),
@@ -31,5 +38,6 @@ declare(
         Decision: of_lab(),
         Attempt: through("item", TransferItem),
         FoundFile: _found,
+        Event: _happened,
     }
 )

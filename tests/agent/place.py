@@ -20,6 +20,7 @@ TYPES = {
     "clusters.metrics": "*clusters.metrics*",
     "ephysData.raw.ap": "*.ap.*bin",
     "ephysData.raw.lf": "*.lf.*bin",
+    "ephysData.raw.nidq": "*.nidq.*bin",
     "ephysData.raw.ch": "*.*.ch",
     "ephysData.raw.meta": "*.meta",
     "_iblrig_Camera.raw": "*camera.raw.*",

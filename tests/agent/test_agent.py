@@ -24,6 +24,7 @@ from transfers.models import FoundFile, Scan
 from transfers.rules.intake import Why
 
 PROBE = "raw_ephys_data/probe00"
+NIDQ = "raw_ephys_data/_spikeglx_ephysData_g0_t0.nidq"
 AP = f"{PROBE}/_spikeglx_ephysData_g0_t0.imec0.ap"
 
 
@@ -35,8 +36,9 @@ def one_round(found: Found, hands: AgentHands | None = None) -> rounds.Round:
 def record(found: Found, name: str = AP, *, seconds: float = 2.5) -> bytes:
     """A recording with its .meta file, finished."""
     data = neuropixels.raw(seconds)
+    meta = neuropixels.meta(len(data))
     found.put(f"{name}.bin", data)
-    found.put(f"{name}.meta", neuropixels.meta(len(data)))
+    found.put(f"{name}.meta", meta.replace(b"imSampRate", b"niSampRate") if name == NIDQ else meta)
     found.allow(compress_ephys=True, quiet_minutes=0)
     return data
 
@@ -99,6 +101,16 @@ def test_raw_ephys_is_packed_without_loss_before_it_is_registered(found: Found) 
     assert set(FileRecord.objects.filter(repository=found.world.central).values_list("state", flat=True)) == {
         "verified"
     }
+
+
+def test_what_was_recorded_beside_the_probes_is_packed_too(found: Found) -> None:
+    data = record(found, NIDQ)
+    assert one_round(found).registered == 3
+    assert found.names() == {f"{NIDQ}.cbin", f"{NIDQ}.ch", f"{NIDQ}.meta"}
+    assert Dataset.objects.get(name__endswith=".cbin").dataset_type.name == "ephysData.raw.nidq"
+    reader = mtscomp.decompress(found.root / found.folder / f"{NIDQ}.cbin", found.root / found.folder / f"{NIDQ}.ch")
+    assert reader[:].tobytes() == data
+    reader.close()
 
 
 def test_a_second_round_after_packing_does_nothing(found: Found) -> None:

@@ -60,6 +60,7 @@ def test_any_name_a_disk_can_hold_is_judged(path: str) -> None:
     [
         ("_spikeglx_ephysData_g0_t0.imec0.ap.bin", ("_spikeglx_ephysData_g0_t0.imec0.ap.cbin", "_spikeglx_ephysData_g0_t0.imec0.ap.ch")),
         ("_spikeglx_ephysData_g0_t0.imec.lf.bin", ("_spikeglx_ephysData_g0_t0.imec.lf.cbin", "_spikeglx_ephysData_g0_t0.imec.lf.ch")),
+        ("_spikeglx_ephysData_g0_t0.nidq.bin", ("_spikeglx_ephysData_g0_t0.nidq.cbin", "_spikeglx_ephysData_g0_t0.nidq.ch")),
         ("_iblrig_leftCamera.raw.avi", ("_iblrig_leftCamera.raw.mp4",)),
         ("_spikeglx_ephysData_g0_t0.imec0.ap.cbin", None),
         ("_ibl_leftCamera.dlc.mp4", None),

@@ -16,11 +16,11 @@ class Rest:
         key = key or (issue_token(actor=user, user=user).key if user else "")
         self.client = Client(headers={"Authorization": f"Token {key}"} if key else {}, raise_request_exception=False)
 
-    def get(self, path: str, **parameters: Any) -> Any:
+    def get(self, path: str, /, **parameters: Any) -> Any:
         """GET with query parameters."""
         return self.client.get(f"/{path}", parameters)
 
-    def found(self, path: str, **parameters: Any) -> Any:
+    def found(self, path: str, /, **parameters: Any) -> Any:
         """The results of a list that must answer 200."""
         answer = self.get(path, **parameters)
         assert answer.status_code == 200, answer.content

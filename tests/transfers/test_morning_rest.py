@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from alyx.core import clock
 from alyx.labs.models import Lab, Role
 from datasets.models import FileRecord
 from tests.factories.copies import a_copy
@@ -13,7 +14,7 @@ from tests.factories.engine import a_job, a_window, an_item
 from tests.factories.people import a_lab, a_member
 from tests.factories.records import a_dataset, a_repository, a_session, a_subject
 from tests.factories.rest import Rest
-from transfers.models import TransferItem
+from transfers.models import FoundFile, Scan, TransferItem
 from transfers.services.pulses import beat
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,33 @@ def test_records_are_read_by_the_lab_and_by_nobody_else(manager: Rest, item: Tra
     (window,) = manager.found("transfers/windows", lab="cortexlab", state="open")
     assert manager.get(f"transfers/windows/{window['id']}").status_code == 200
     assert manager.found("transfers/attempts", item=str(item.pk)) == []
+
+
+def test_events_are_polled_in_order_and_read_as_their_items_are(manager: Rest, item: TransferItem) -> None:
+    stranger = Rest(a_member(a_lab(), Role.HEAD))
+    born, moved = manager.found("transfers/events", about=str(item.pk))
+    assert (born["from"], born["to"], moved["from"], moved["to"]) == ("", "planned", "planned", "needs_human")
+    assert manager.found("transfers/events", kind="item", after=str(born["seq"])) == [moved]
+    assert stranger.found("transfers/events", kind="item") == []
+    assert [row["kind"] for row in stranger.found("transfers/events", to="open")] == ["window"]
+    assert manager.get("transfers/events", after="yesterday").status_code == 400
+
+
+def test_files_that_no_scan_could_register_say_why_and_what_to_do(manager: Rest, lab: Lab) -> None:
+    stranger = Rest(a_member(a_lab(), Role.HEAD))
+    here, now = a_repository(lab, name="rig_disk"), clock.now()
+    Scan.objects.create(repository=here, kind="hand", local_date=now.date(), left=1)
+    seen = {"repository": here, "lab": lab, "since": now, "seen_at": now, "size_bytes": 3}
+    FoundFile.objects.create(**seen, path="M1/2026-01-01/001/odd.xyz", why="no_type")
+    FoundFile.objects.create(**seen, path="M1/2026-01-01/001/growing.npy", why="changing")
+    (odd,) = manager.found("transfers/found", lab="cortexlab", why="no_type")
+    assert odd["says"] == "No dataset type or format fits its name."
+    assert odd["do"] == "rename it or add a dataset type"
+    (growing,) = manager.found("transfers/found", repository="rig_disk", path="growing")
+    assert growing["do"] == ""
+    (scan,) = manager.found("transfers/scans", repository="rig_disk", lab="cortexlab", state="open")
+    assert (scan["left"], scan["problem"]) == (1, "")
+    assert stranger.found("transfers/found") == []
 
 
 def test_needs_say_what_to_do(manager: Rest, item: TransferItem) -> None:

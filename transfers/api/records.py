@@ -1,11 +1,11 @@
-"""`/transfers/windows`, `jobs`, `items`, `attempts`: what the engine has on record, for whoever reads the data."""
+"""`/transfers/windows`, `jobs`, `items`, `attempts`, `events`: what the engine has on record, for whoever reads the data."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 
-from alyx.core.rest.filters import day_range, equals, is_day, is_key
+from alyx.core.rest.filters import day_range, equals, is_day, is_key, is_number
 from alyx.core.rest.views import DetailEndpoint, Endpoint, ListEndpoint
 from transfers.api import serializers
 from transfers.models import Attempt, Event, NightWindow, TransferItem, TransferJob
@@ -142,19 +142,21 @@ class ItemDetail(_Items, DetailEndpoint):
         events = Event.objects.filter(subject_id=row.pk).order_by("seq")[:LOG_AT_MOST]
         tries = Attempt.objects.filter(item=row).order_by("id")[:LOG_AT_MOST]
         return super().record(row) | {
-            "events": [
-                {
-                    "at": event.at,
-                    "from": event.old,
-                    "to": event.new,
-                    "data": event.data,
-                    "by": (event.context or {}).get("actor_name"),
-                    "reason": (event.context or {}).get("reason"),
-                }
-                for event in events
-            ],
+            "events": [_event(event) for event in events],
             "attempts_made": [_attempt(one) for one in tries],
         }
+
+
+def _event(row: Event) -> dict[str, Any]:
+    said = row.context or {}
+    return {
+        "at": row.at,
+        "from": row.old,
+        "to": row.new,
+        "data": row.data,
+        "by": said.get("actor_name"),
+        "reason": said.get("reason"),
+    }
 
 
 def _attempt(row: Attempt) -> dict[str, Any]:
@@ -181,3 +183,24 @@ class AttemptList(ListEndpoint):
     def records(self, rows: Sequence[Any]) -> list[Any]:
         """Of a page."""
         return [_attempt(row) for row in rows]
+
+
+class EventList(ListEndpoint):
+    """`/transfers/events`: every state that a window, job or item took. Poll with `after`: the last `seq` that was read."""
+
+    serializer_class = serializers.TransferEvent
+    filters = {
+        "kind": equals("kind"),
+        "about": is_key("subject_id"),
+        "to": equals("new"),
+        "after": is_number("seq__gt", least=0, most=2**63 - 1),
+        "date_range": day_range("at"),
+    }
+
+    def rows(self) -> QuerySet[Any]:
+        """Oldest first, as they happened."""
+        return Event.objects.order_by("seq")
+
+    def records(self, rows: Sequence[Any]) -> list[Any]:
+        """Of a page."""
+        return [{"seq": row.seq, "kind": row.kind, "about": row.subject_id, **_event(row)} for row in rows]

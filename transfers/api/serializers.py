@@ -67,6 +67,53 @@ class TransferAttempt(serializers.Serializer[object]):
     evidence = serializers.DictField()
 
 
+class TransferEvent(serializers.Serializer[object]):
+    """A state that a window, job or item took. Further field: `from`, the state before ("" at its birth)."""
+
+    seq = serializers.IntegerField()
+    kind = serializers.CharField(help_text="window, job or item")
+    about = serializers.UUIDField(help_text="its id")
+    at = serializers.DateTimeField()
+    to = serializers.CharField()
+    data = serializers.DictField()  # type: ignore[assignment]
+    by = serializers.CharField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+
+
+class TransferScan(serializers.Serializer[object]):
+    """A search for files that nobody has registered: one repository, one night (or by hand, or the copy agent's day)."""
+
+    id = serializers.UUIDField()
+    repository = serializers.CharField()
+    kind = serializers.CharField()
+    local_date = serializers.DateField()
+    state = serializers.CharField()
+    passes = serializers.IntegerField()
+    files = serializers.IntegerField(help_text="seen in this pass")
+    known = serializers.IntegerField(help_text="were registered already")
+    waiting = serializers.IntegerField(help_text="not registered, and will be by itself")
+    left = serializers.IntegerField(help_text="not registered, and somebody has to see why")
+    registered = serializers.IntegerField()
+    sessions_made = serializers.IntegerField()
+    problem = serializers.CharField()
+
+
+class TransferFound(serializers.Serializer[object]):
+    """A file that lies at a repository and is not registered, why, and what to do."""
+
+    id = serializers.UUIDField()
+    repository = serializers.CharField()
+    lab = serializers.CharField(allow_null=True)
+    path = serializers.CharField()
+    size_bytes = serializers.IntegerField(allow_null=True)
+    since = serializers.DateTimeField()
+    seen_at = serializers.DateTimeField()
+    why = serializers.CharField()
+    says = serializers.CharField()
+    do = serializers.CharField(help_text="empty: it ends by itself")
+    detail = serializers.CharField()
+
+
 class TransferNeed(serializers.Serializer[object]):
     """Trouble of one kind at one place: what must be done, and by whom."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-_EPHYS = re.compile(r"(?P<stem>.+\.(?:ap|lf))\.bin")
+_EPHYS = re.compile(r"(?P<stem>.+\.(?:ap|lf|nidq))\.bin")
 _VIDEO = re.compile(r"(?P<stem>.+\.raw)\.(?P<kind>avi|mp4)")
 
 
