@@ -42,7 +42,7 @@ def empty_what_has_rows(self: DatabaseOperations, style: Any, tables: Any, **_: 
 TEST_OPTIONS = "-c alyx.allow_truncate=on -c synchronous_commit=off"
 """The audit guard refuses TRUNCATE, by which Django empties tables after a test that commits. No test pulls the plug."""
 
-SHARING = ("tests/clients/", "tests/journeys/")
+SHARING = ("tests/clients/", "tests/journeys/bench/", "tests/journeys/")
 """Folders that share what takes long to make (a served instance, a lab of weeks, a browser): all of one to one worker."""
 
 LONG = (

@@ -23,7 +23,7 @@ from alyx.runtime.postgres import Postgres
 from tests.servers import Missing, browser, debian_postgres, install, redis_server
 
 STATE = ROOT / "var" / "test"
-PARALLEL = ("-n", "2", "--no-loadscope-reorder", "--durations", "20")
+PARALLEL = ("-n", "4", "--no-loadscope-reorder", "--durations", "20")
 NOT_FAULTS = "not faults"
 """What `make test` leaves to `make test-faults`."""
 INTEGRATION = f"not model and not browser and not embedded and not once and {NOT_FAULTS}"
