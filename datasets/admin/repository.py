@@ -51,7 +51,7 @@ class RepositoryPage(LabPage):
                 ]
             },
         ),
-        ("Its night", {"fields": [("timezone", "window_start", "window_end")]}),
+        ("Its night", {"fields": [("timezone", "window_start", "window_end"), "bandwidth"]}),
         ("State", {"fields": [("state", "state_reason"), "canary"]}),
         (
             "From clients",

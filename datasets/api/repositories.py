@@ -29,13 +29,15 @@ _ELSEWHERE = (RepositoryKind.S3, RepositoryKind.GLOBUS)
 
 class RepositoryPlace(serializers.DataRepository):
     """A repository as it is sent: with the bucket or collection it lies in, which is for superusers to say and is not told
-    again. Which folder of this machine one is, is not said over REST."""
+    again; and with its bandwidth, which is no field of Alyx's record either. Which folder of this machine one is, is not said
+    over REST."""
 
     kind = ChoiceField(choices=RepositoryKind.choices, required=False, write_only=True)
     root = TextField(required=False, write_only=True, max_length=1000)  # type: ignore[assignment]
     endpoint = TextField(required=False, write_only=True, max_length=500)
     region = TextField(required=False, write_only=True, max_length=64)
     credential = TextField(required=False, write_only=True, max_length=64)
+    bandwidth = TextField(required=False, write_only=True, max_length=2000)
 
     class Meta:
         ref_name = "DataRepository"

@@ -11,6 +11,7 @@ from alyx.core.audit import audited, audited_links
 from alyx.core.json_column import JSONColumn
 from alyx.core.records import Record
 from alyx.labs.models import Lab, validate_time_zone
+from datasets.rules.bandwidth import Hours
 
 
 class RepositoryKind(models.TextChoices):
@@ -105,6 +106,13 @@ class Repository(Record):
     )
     window_start = models.TimeField(default=time(2, 0), help_text="its night opens at this local time")
     window_end = models.TimeField(default=time(8, 0))
+    bandwidth = models.TextField(
+        blank=True,
+        default="",
+        max_length=2000,
+        help_text="what may be moved from and to it by its own clock, a stretch of the day a line: 08:00-18:00 20 MB/s, or "
+        "nothing, or no limit; hours that no line names have no limit",
+    )
     globus_path = models.CharField(max_length=1000, blank=True, default="")
     globus_endpoint_id = models.UUIDField(null=True, blank=True)
     hostname = models.CharField(max_length=200, blank=True, default="")
@@ -142,6 +150,11 @@ class Repository(Record):
     def zone(self) -> ZoneInfo:
         """Its time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def hours(self) -> Hours:
+        """What may be moved from and to it, and when."""
+        return Hours.of(self.bandwidth, self.zone)
 
 
 @audited_links

@@ -16,6 +16,7 @@ from alyx.core.errors import Forbidden, Invalid
 from alyx.labs.models import Lab, validate_time_zone
 from alyx.labs.permissions import Right, authorise, authorise_anywhere
 from datasets.models import FileRecord, Repository, RepositoryKind, RepositoryRole, RepositoryType
+from datasets.rules import bandwidth
 from datasets.services.secrets import refuse_secrets
 
 _NAME = re.compile(r"[\w.-]+(?: [\w.-]+)*")
@@ -123,6 +124,8 @@ def _checked(columns: Mapping[str, Any], kind: str) -> dict[str, Any]:
             validate_time_zone(values["timezone"])
         except ValidationError as error:
             raise Invalid("; ".join(error.messages), fields={"timezone": error.messages}) from None
+    if "bandwidth" in values:
+        values["bandwidth"] = _bandwidth(values["bandwidth"] or "")
     if "data_url" in values:
         values["data_url"] = _address(values["data_url"])
     if values.get("repository_type"):  # a new word is a type from now on
@@ -135,6 +138,13 @@ def _checked(columns: Mapping[str, Any], kind: str) -> dict[str, Any]:
         if not _WORD.fullmatch(values.get(name) or ""):
             raise Invalid.of(name, "send the name only: letters, digits and _ . -")
     return values
+
+
+def _bandwidth(text: str) -> str:
+    try:
+        return bandwidth.written(bandwidth.parse(text))
+    except ValueError as error:
+        raise Invalid.of("bandwidth", str(error)) from None
 
 
 def _root(kind: str, root: str) -> str:

@@ -6,10 +6,11 @@ what it saw. Rules for all of them:
 * Paths are relative POSIX paths ("lab/Subjects/a/2026-01-01/001/alf/x.npy"). Anything else is PATH_REFUSED.
 * What was not clearly seen is Unknown, never Absent.
 * Everything may be called again with the same arguments after a crash at any point and ends in the same state.
-* Batch operations give one outcome for each file and raise only `LeaseLost`; the others raise `BackendFailure`.
+* Batch operations give one outcome for each file and raise only `Stopped`; the others raise `BackendFailure`.
 * `beat` is called between files, slices and steps, thousands of times in a large batch: the caller lets most calls
   pass by the clock (one that runs on through a suspended machine). When it says False no further side effect follows.
 * Backends have no clock: the caller brings dates and stamps evidence with the database's time.
+* Before bytes are moved or read here, the `meter` of each place that they leave, enter or are read from is asked.
 """
 
 from abc import ABC, abstractmethod
@@ -39,11 +40,36 @@ class BackendFailure(Exception):
         self.code, self.detail, self.side = code, detail, side
 
 
-class LeaseLost(BackendFailure):
+class Stopped(BackendFailure):
+    """Nothing is wrong with any file, and no further side effect follows: it is the outcome of none, and passes through."""
+
+
+class LeaseLost(Stopped):
     """`beat` answered no, or somebody with a higher fence took the job over. The work belongs to them."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(ErrorCode.LEASE_LOST, detail)
+
+
+class OutOfHours(Stopped):
+    """A place lets nothing pass at this hour. What has arrived stays where it is, to go on from."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(ErrorCode.OUT_OF_HOURS, detail)
+
+
+class Meter:
+    """The door through which bytes pass to and from a place. This one is always open; see `backends.pacing` for the other."""
+
+    def take(self, size: int, beat: Beat = unattended) -> None:
+        """Wait until `size` bytes may pass. `beat` is asked meanwhile, where the caller may ask it. Raises Stopped."""
+
+    def piece(self, most: int) -> int:
+        """How many bytes to move at once, at most `most`."""
+        return most
+
+
+FREE = Meter()
 
 
 class Feature(StrEnum):
@@ -286,6 +312,7 @@ class Backend(ABC):
     """One repository's storage."""
 
     features: ClassVar[frozenset[Feature]] = frozenset()
+    meter: Meter = FREE
 
     @abstractmethod
     def limits(self) -> Limits:

@@ -48,6 +48,8 @@ class ErrorCode(StrEnum):
     PAUSED = "paused"
     UNSUPPORTED = "unsupported"
     LEASE_LOST = "lease_lost"
+    OUT_OF_HOURS = "out_of_hours"
+    """A place lets nothing be moved at this hour, by its own setting."""
     WORKER_DIED = "worker_died"
     UNKNOWN = "unknown"
 
@@ -253,6 +255,11 @@ POLICIES: dict[ErrorCode, Policy] = {
     C.LEASE_LOST: _policy(
         P.YIELD,
         "The worker was silent for too long and another one took over. Nothing is to be done.",
+    ),
+    C.OUT_OF_HOURS: _policy(
+        P.YIELD,
+        "The repository lets nothing be moved at this hour (its bandwidth). "
+        "It goes on by itself when its hours open; what has arrived is not sent again.",
     ),
     C.WORKER_DIED: _policy(
         P.TRANSIENT,

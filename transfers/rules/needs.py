@@ -93,6 +93,7 @@ ACTS: dict[ErrorCode, Act] = {
     C.PAUSED: Act("transfers paused by an administrator", Who.KEEPER, "lift the pause"),
     C.UNSUPPORTED: Act("no way from {source} to {destination}", Who.KEEPER, "choose another route for the repository"),
     C.LEASE_LOST: Act("another worker took over", Who.NOBODY, "nothing: it goes on"),
+    C.OUT_OF_HOURS: Act("outside the hours of {where}", Who.NOBODY, "nothing: it goes on when they open"),
     C.WORKER_DIED: Act("a worker died with the file in hand", Who.SERVER, f"look at the worker's log, {_SAME}"),
     C.UNKNOWN: Act("a failure without a name", Who.SERVER, f"read the event log and report it, {_SAME}"),
 }

@@ -16,10 +16,10 @@ from transfers.backends.base import (
     Failure,
     FileSpec,
     JobSpec,
-    LeaseLost,
     Moved,
     Proved,
     RemoteState,
+    Stopped,
 )
 from transfers.backends.globus.collection import Collection
 from transfers.backends.globus.staging import Staging, demanded, staged_name
@@ -36,8 +36,8 @@ _SPREADS = {PolicyClass.REPOSITORY, PolicyClass.NIGHTLY, PolicyClass.TRANSIENT}
 
 
 def failure_for(error: BackendFailure) -> Failure:
-    """An exception as the outcome of one file. LeaseLost is no outcome: it is raised again."""
-    if isinstance(error, LeaseLost):
+    """An exception as the outcome of one file. Stopped is no outcome: it is raised again."""
+    if isinstance(error, Stopped):
         raise error
     return Failure(error.code, error.detail, error.side)
 

@@ -141,7 +141,7 @@ class PosixBackend(Backend):
             return evidence
 
     def reader(self, path: str) -> AbstractContextManager[Reader]:
-        return Source(self.root, self.canary).reader(path)
+        return _origin_here(self).reader(path)
 
     # --- moving ------------------------------------------------------------------------------------------------
 
@@ -209,15 +209,19 @@ class PosixBackend(Backend):
     @contextmanager
     def _open(self) -> Iterator[Tree]:
         try:
-            with Tree(self.root) as tree:
+            with Tree(self.root, meter=self.meter) as tree:
                 yield tree
         except OSError as error:
             raise failure_of(error, Side.DESTINATION) from error
 
 
+def _origin_here(source: PosixBackend) -> Source:
+    return Source(source.root, source.canary, source.meter)
+
+
 def _origin(source: Backend) -> Origin:
     if isinstance(source, PosixBackend):
-        return Source(source.root, source.canary)
+        return _origin_here(source)
     if Feature.RANGES in source.features:
         return Distant(source)
     raise BackendFailure(ErrorCode.UNSUPPORTED, "the source cannot be read from this machine", Side.BETWEEN)

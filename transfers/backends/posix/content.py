@@ -4,12 +4,12 @@ import errno
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from alyx.core.failpoints import declare, failpoint
-from transfers.backends.base import Beat, Evidence, Failure, FileSpec, unattended
+from transfers.backends.base import FREE, Beat, Evidence, Failure, FileSpec, Meter, unattended
 from transfers.backends.judging import check
 from transfers.backends.posix.calls import drop_cache, finish_writing, read_ahead, start_writing
 
@@ -60,15 +60,18 @@ def seal_of(seen: os.stat_result) -> str:
     return f"{seen.st_ino}:{seen.st_size}:{seen.st_mtime_ns}"
 
 
-def copy(source: int, target: int, start: int, size: int, beat: Beat) -> int:
+def copy(source: int, target: int, start: int, size: int, beat: Beat, meters: Sequence[Meter] = ()) -> int:
     """Bring bytes `start`..`size` of `source` to the same place in `target`, without touching file positions.
 
     Returns where it ended: less than `size` when the source is shorter. Large files are written out on the way, so
-    that the sync at the end is short. Raises OSError, LeaseLost.
+    that the sync at the end is short. Each slice passes all of `meters`. Raises OSError, Stopped.
     """
     at = start
     while at < size:
-        end = _copy_slice(source, target, at, min(SLICE, size - at))
+        length = min([SLICE, size - at, *(meter.piece(SLICE) for meter in meters)])
+        for meter in meters:
+            meter.take(length, beat)
+        end = _copy_slice(source, target, at, length)
         if size > SLICE:
             start_writing(target, at, end - at)
             finish_writing(target, max(0, at - SLICE), at - max(0, at - SLICE))
@@ -103,14 +106,15 @@ def _copy_slice(source: int, target: int, at: int, length: int) -> int:
     return at
 
 
-def hash_file(fd: int, seen: os.stat_result, beat: Beat = unattended) -> Evidence:
+def hash_file(fd: int, seen: os.stat_result, beat: Beat = unattended, meter: Meter = FREE) -> Evidence:
     """MD5 and SHA-256 of a file in one read; from the medium when the caller dropped its pages before.
 
-    Large files are hashed by two threads while the next block is read. Raises OSError, LeaseLost.
+    Large files are hashed by two threads while the next block is read. Raises OSError, Stopped.
     """
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     size = 0
     if seen.st_size <= BLOCK:
+        meter.take(seen.st_size, beat)
         while block := os.pread(fd, seen.st_size + 1, size):
             md5.update(block)
             sha256.update(block)
@@ -118,7 +122,7 @@ def hash_file(fd: int, seen: os.stat_result, beat: Beat = unattended) -> Evidenc
     else:
         with ThreadPoolExecutor(2) as pool:
             pending: list[Future[None]] = []
-            for view in _blocks(fd):
+            for view in _blocks(fd, beat, meter):
                 for future in pending:
                     future.result()
                 pending = [pool.submit(md5.update, view), pool.submit(sha256.update, view)]
@@ -128,10 +132,15 @@ def hash_file(fd: int, seen: os.stat_result, beat: Beat = unattended) -> Evidenc
     return Evidence(size, md5.hexdigest(), sha256.hexdigest(), level=4, seal=seal_of(seen))
 
 
-def _blocks(fd: int) -> Iterator[memoryview]:
+def _blocks(fd: int, beat: Beat, meter: Meter) -> Iterator[memoryview]:
     """The file in blocks. A block stays as it is until the next but one is asked for."""
-    buffers = bytearray(BLOCK), bytearray(BLOCK)
+    buffers = memoryview(bytearray(BLOCK)), memoryview(bytearray(BLOCK))
     at = turn = 0
-    while count := os.preadv(fd, [buffers[turn]], at):
-        yield memoryview(buffers[turn])[:count]
+    while True:
+        room = buffers[turn][: meter.piece(BLOCK)]
+        meter.take(len(room), beat)
+        count = os.preadv(fd, [room], at)
+        if not count:
+            return
+        yield room[:count]
         at, turn = at + count, 1 - turn

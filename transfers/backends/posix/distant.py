@@ -59,6 +59,7 @@ def _fill(staging: Staging, key: str, source: Reader, beat: Beat) -> Moved | Fai
     todo = [(start, min(PIECE, size - start)) for start in range(at, size, PIECE)]
     try:
         for piece in in_order(lambda one: source.read(*one), todo, beat, _AHEAD):
+            staging.tree.meter.take(len(piece), beat)
             _write(target, piece, at)
             at += len(piece)
             failpoint(MID_WRITE)

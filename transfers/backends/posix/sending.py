@@ -15,16 +15,18 @@ from typing import Protocol
 
 from alyx.core.failpoints import declare, failpoint
 from transfers.backends.base import (
+    FREE,
     BackendFailure,
     Beat,
     Evidence,
     Failure,
     FileSpec,
     JobSpec,
-    LeaseLost,
+    Meter,
     Moved,
     Proved,
     Reader,
+    Stopped,
 )
 from transfers.backends.judging import check, concerns_all, explain, size_failure
 from transfers.backends.paths import Parts, split
@@ -58,11 +60,12 @@ class Source:
 
     root: str
     canary: str | None
+    meter: Meter = FREE
 
     @contextmanager
     def tree(self) -> Iterator[Tree]:
         """The root, open. Raises BackendFailure when it is not reachable or not the right one."""
-        with Tree(self.root, Side.SOURCE) as tree:
+        with Tree(self.root, Side.SOURCE, self.meter) as tree:
             tree.check_canary(self.canary)
             yield tree
 
@@ -73,7 +76,7 @@ class Source:
         with self.tree() as tree, closing(ahead(job.files, partial(_open_source, self, tree))) as opened:
             for spec, file in opened:
                 check(beat)
-                outcome = _bring(staging, spec, file, beat)
+                outcome = _bring(staging, spec, file, self.meter, beat)
                 outcomes[spec.key] = outcome
                 if isinstance(outcome, Failure) and concerns_all(outcome.code):
                     outcomes |= {rest.key: outcome for rest in job.files if rest.key not in outcomes}
@@ -97,7 +100,7 @@ class Source:
             if isinstance(file, Failure):
                 raise BackendFailure(file.code, file.detail, file.side)
             try:
-                yield _LocalReader(file)
+                yield _LocalReader(file, self.meter)
             finally:
                 os.close(file.fd)
 
@@ -113,10 +116,11 @@ class Source:
 class _LocalReader(Reader):
     """An open file."""
 
-    def __init__(self, file: Opened) -> None:
-        self.file, self.size_bytes = file, file.seen.st_size
+    def __init__(self, file: Opened, meter: Meter) -> None:
+        self.file, self.size_bytes, self.meter = file, file.seen.st_size, meter
 
     def read(self, start: int, length: int) -> bytes:
+        self.meter.take(length)
         found = bytearray()
         try:
             while len(found) < length and (more := os.pread(self.file.fd, length - len(found), start + len(found))):
@@ -130,8 +134,8 @@ class _LocalReader(Reader):
 
 
 def as_failure(error: BackendFailure | OSError, side: Side) -> Failure:
-    """An exception as the outcome of one file. LeaseLost is no outcome: it is raised again."""
-    if isinstance(error, LeaseLost):
+    """An exception as the outcome of one file. Stopped is no outcome: it is raised again."""
+    if isinstance(error, Stopped):
         raise error
     failure = error if isinstance(error, BackendFailure) else failure_of(error, side)
     return Failure(failure.code, failure.detail, failure.side)
@@ -166,22 +170,24 @@ def _open_named(source: Source, tree: Tree, path: str) -> Opened | Failure:
         return as_failure(error, Side.SOURCE)
 
 
-def _bring(staging: Staging, spec: FileSpec, file: Opened | Failure | None, beat: Beat) -> Moved | Failure:
+def _bring(
+    staging: Staging, spec: FileSpec, file: Opened | Failure | None, meter: Meter, beat: Beat
+) -> Moved | Failure:
     if not isinstance(file, Opened):
         return file or Failure(ErrorCode.UNKNOWN)
     try:
-        return size_failure(spec.content, file.seen.st_size) or _fill(staging, spec.key, file, beat)
+        return size_failure(spec.content, file.seen.st_size) or _fill(staging, spec.key, file, meter, beat)
     except BackendFailure as error:
         return as_failure(error, error.side)
     finally:
         os.close(file.fd)
 
 
-def _fill(staging: Staging, key: str, source: Opened, beat: Beat) -> Moved | Failure:
+def _fill(staging: Staging, key: str, source: Opened, meter: Meter, beat: Beat) -> Moved | Failure:
     before, size = source.seen, source.seen.st_size
     target, start = open_staged(staging, key, size)
     try:
-        end = copy(source.fd, target, start, size, beat)
+        end = copy(source.fd, target, start, size, beat, (meter, staging.tree.meter))
         after = os.fstat(source.fd)
     except OSError as error:
         staging.drop(key)
@@ -286,7 +292,7 @@ def _prove_one(
 ) -> Proved | Failure:
     if isinstance(file, Failure):
         return file
-    staged = None if file is None else hash_file(file.fd, file.seen, beat)
+    staged = None if file is None else hash_file(file.fd, file.seen, beat, staging.tree.meter)
     if staged is not None and spec.content.matches(staged):
         return Proved(staged)
     if spec.content.attested:
@@ -311,7 +317,7 @@ def read(tree: Tree, parts: Parts, beat: Beat) -> Evidence | None:
     try:
         _settle(fd)
         drop_cache(fd)
-        evidence = hash_file(fd, seen, beat)
+        evidence = hash_file(fd, seen, beat, tree.meter)
         after = os.fstat(fd)
     finally:
         os.close(fd)

@@ -10,7 +10,7 @@ import stat
 from types import TracebackType
 from typing import Self
 
-from transfers.backends.base import BackendFailure
+from transfers.backends.base import FREE, BackendFailure, Meter
 from transfers.backends.paths import CANARY, DEEPEST, OURS, Parts
 from transfers.backends.posix.calls import failure_of
 from transfers.rules.errors import ErrorCode, Side
@@ -31,11 +31,11 @@ class Tree:
     """The folders below one root, held open for the length of one operation. Use as a context manager.
 
     Raises BackendFailure(UNREACHABLE) on entering when the root cannot be opened, and OSError or
-    BackendFailure(PATH_REFUSED) from its methods. `side` says whose failure it is.
+    BackendFailure(PATH_REFUSED) from its methods. `side` says whose failure it is, `meter` what may flow.
     """
 
-    def __init__(self, root: str, side: Side = Side.DESTINATION) -> None:
-        self.root, self.side = root, side
+    def __init__(self, root: str, side: Side = Side.DESTINATION, meter: Meter = FREE) -> None:
+        self.root, self.side, self.meter = root, side, meter
         self.created: set[Parts] = set()
         """Folders in which this operation made a folder: they want a sync."""
         self._open: dict[Parts, int] = {}

@@ -66,7 +66,7 @@ class S3Backend(Backend):
 
     def probe(self) -> Health:
         try:
-            found = self._check(Objects(self.place))
+            found = self._check(Objects(self.place, meter=self.meter))
         except BackendFailure as problem:
             if problem.code is ErrorCode.AUTH_FAILED:
                 self.place.forget()  # renewed keys are found by the next look
@@ -74,7 +74,7 @@ class S3Backend(Backend):
         return Health(None, read_only=not self.place.credential, canary=found)
 
     def establish_canary(self, canary: str) -> None:
-        objects = Objects(self.place)
+        objects = Objects(self.place, meter=self.meter)
         found = _mark(objects)
         if found is None:
             with suppress(ConditionRefused):  # somebody was faster: what stands there now decides
@@ -85,7 +85,7 @@ class S3Backend(Backend):
         self.canary = canary
 
     def stat(self, paths: Iterable[str]) -> dict[str, Look]:
-        wanted, objects = list(paths), Objects(self.place)
+        wanted, objects = list(paths), Objects(self.place, meter=self.meter)
         try:
             self._check(objects)
             looks = dict(each(lambda path: _look(objects, path), wanted, unattended, WORKERS))
@@ -98,7 +98,7 @@ class S3Backend(Backend):
     def entries(self, prefix: str = "", cursor: str | None = None, limit: int = 10_000) -> Listing:
         for path in filter(None, (prefix, cursor)):
             split(path)
-        objects = Objects(self.place)
+        objects = Objects(self.place, meter=self.meter)
         self._check(objects)
         found = listing.page(objects, prefix, cursor, limit)
         self._check(objects)
@@ -123,7 +123,7 @@ class S3Backend(Backend):
 
     @contextmanager
     def _opened(self, path: str, side: Side) -> Iterator[ObjectReader]:
-        objects = Objects(self.place, side)
+        objects = Objects(self.place, side, self.meter)
         key = self.place.key("/".join(split(path, side)))
         self._check(objects)
         seen = objects.look(key)
@@ -159,7 +159,7 @@ class S3Backend(Backend):
             return {key: outcome for key, outcome in _all(job, error).items() if key in proofs}
 
     def release(self, job: JobSpec) -> None:
-        objects = Objects(self.place)
+        objects = Objects(self.place, meter=self.meter)
         self._check(objects)
         place = Staging(objects, job)
         place.look()
@@ -167,7 +167,7 @@ class S3Backend(Backend):
             Staging.claim(objects, job).close()
 
     def _staging(self, job: JobSpec) -> Staging:
-        objects = Objects(self.place)
+        objects = Objects(self.place, meter=self.meter)
         self._check(objects)
         return Staging.claim(objects, job)
 
@@ -185,7 +185,7 @@ class S3Backend(Backend):
 
     def trash(self, path: str, version: int, on: date) -> Trashed | None:
         split(path)
-        objects, stem = Objects(self.place), f"v{version}"
+        objects, stem = Objects(self.place, meter=self.meter), f"v{version}"
         self._check(objects)
         key = self.place.key(path)
         holder = promoting.look_for_file(objects, key)
@@ -198,7 +198,7 @@ class S3Backend(Backend):
         return Trashed(where, accounted=True)
 
     def sweep_staging(self, before: datetime, live_handles: Collection[str]) -> list[str]:
-        objects = Objects(self.place)
+        objects = Objects(self.place, meter=self.meter)
         self._check(objects)
         return staging.sweep(objects, before, live_handles)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from transfers.backends.base import BackendFailure, Beat, Evidence, Reader, unattended
+from transfers.backends.base import FREE, BackendFailure, Beat, Evidence, Meter, Reader, unattended
 from transfers.backends.parallel import in_order
 from transfers.backends.s3.errors import failure_of, is_absent, is_refused_condition, is_unknown_condition, said
 from transfers.backends.s3.place import Place
@@ -53,10 +53,10 @@ def sha256_of(data: bytes) -> str:
 
 
 class Objects:
-    """The objects of one place. Failures are of `side`."""
+    """The objects of one place. Failures are of `side`; bytes that are sent and read pass `meter`."""
 
-    def __init__(self, place: Place, side: Side = Side.DESTINATION) -> None:
-        self.place, self.side = place, side
+    def __init__(self, place: Place, side: Side = Side.DESTINATION, meter: Meter = FREE) -> None:
+        self.place, self.side, self.meter = place, side, meter
 
     def ask(self, operation: str, **arguments: Any) -> Any:
         """One request to the bucket. Raises ClientError, BotoCoreError, BackendFailure."""
@@ -100,6 +100,7 @@ class Objects:
         if not length:
             return b""
         for left in reversed(range(_READS)):
+            self.meter.take(length)
             try:
                 found = self.ask(
                     "get_object", Key=key, Range=f"bytes={start}-{start + length - 1}", IfMatch=f'"{seen.etag}"'
@@ -133,6 +134,7 @@ class Objects:
 
         Raises BackendFailure, and ConditionRefused when the condition did not hold.
         """
+        self.meter.take(len(data))
         try:
             return _bare(
                 conditionally(

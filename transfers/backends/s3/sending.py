@@ -11,10 +11,10 @@ from transfers.backends.base import (
     Failure,
     FileSpec,
     JobSpec,
-    LeaseLost,
     Moved,
     Proved,
     Reader,
+    Stopped,
 )
 from transfers.backends.judging import check, concerns_all, explain, size_failure
 from transfers.backends.parallel import Pulse, each
@@ -30,8 +30,8 @@ AFTER_DIGEST = declare("s3.after_digest")
 
 
 def failure_for(error: BackendFailure, side: Side | None = None) -> Failure:
-    """An exception as the outcome of one file. LeaseLost is no outcome: it is raised again."""
-    if isinstance(error, LeaseLost):
+    """An exception as the outcome of one file. Stopped is no outcome: it is raised again."""
+    if isinstance(error, Stopped):
         raise error
     return Failure(error.code, error.detail, side or error.side)
 

@@ -38,6 +38,7 @@ def upload(objects: Objects, key: str, source: Reader, beat: Beat) -> None:
         data = source.read(start, length)
         if len(data) != length:
             raise BackendFailure(ErrorCode.SOURCE_UNSTABLE, "the source ended early", Side.SOURCE)
+        objects.meter.take(length)
         answer = objects.ask(
             "upload_part",
             Key=key,
