@@ -20,12 +20,21 @@ from transfers.services.places import allow_managing
 from transfers.services.planning import EVERYTHING, SOURCES, Scope
 
 _PROVED = """
+WITH idle AS MATERIALIZED (
+    SELECT i.id, i.copy_id, i.content_version FROM transfers_transferitem i
+     WHERE i.state IN ('planned', 'retry_wait', 'needs_human')
+)
 UPDATE transfers_transferitem i
    SET state = CASE WHEN i.state = 'planned' THEN 'done' ELSE 'stale' END, job_id = NULL
-  FROM datasets_filerecord c JOIN datasets_dataset d ON d.id = c.dataset_id
- WHERE c.id = i.copy_id AND i.state IN ('planned', 'retry_wait', 'needs_human')
-   AND c.state = 'verified' AND c.content_version = i.content_version AND d.content_version = i.content_version
+  FROM idle CROSS JOIN LATERAL (
+       SELECT FROM datasets_filerecord c JOIN datasets_dataset d ON d.id = c.dataset_id
+        WHERE c.id = idle.copy_id AND c.state = 'verified'
+          AND c.content_version = idle.content_version AND d.content_version = idle.content_version
+        LIMIT 1) proved
+ WHERE i.id = idle.id AND i.state IN ('planned', 'retry_wait', 'needs_human')
 """
+"""From the idle items to their copies, never from all proved copies: those are a thousand times as many, and the planner
+does not know it while most of them are of this night."""
 _STALE = """
 UPDATE transfers_transferitem i SET state = 'stale', job_id = NULL
   FROM datasets_filerecord c JOIN datasets_dataset d ON d.id = c.dataset_id
@@ -37,9 +46,9 @@ UPDATE transfers_transferitem i
    SET state = 'needs_human', job_id = NULL, last_error = %(sentence)s,
        last_error_code = CASE WHEN i.last_error_code = ANY (%(about_source)s) THEN i.last_error_code ELSE %(code)s END
  WHERE i.state IN ('planned', 'retry_wait') AND i.not_before <= alyx_now()
-   AND NOT EXISTS (SELECT 1 FROM datasets_filerecord s
-                    WHERE s.dataset_id = i.dataset_id AND s.id <> i.copy_id AND s.content_version = i.content_version
-                      AND s.state IN ('verified', 'claimed', 'suspect', 'announced'))
+   AND (SELECT s.id FROM datasets_filerecord s
+         WHERE s.dataset_id = i.dataset_id AND s.id <> i.copy_id AND s.content_version = i.content_version
+           AND s.state IN ('verified', 'claimed', 'suspect', 'announced') LIMIT 1) IS NULL
 """
 _POSSIBLE = f"""
 WITH asking AS MATERIALIZED (
