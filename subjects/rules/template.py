@@ -14,12 +14,13 @@ Check = Callable[[Any], str | None]
 """A value → what it is not, or None."""
 
 
-def _text(value: Any) -> str | None:
+def short_text(value: Any) -> str | None:
+    """A text of 255 characters at most."""
     return None if isinstance(value, str) and len(value) <= 255 and "\x00" not in value else "a text"
 
 
 def _name(value: Any) -> str | None:
-    return _text(value) or (None if value.strip() else "a name")
+    return short_text(value) or (None if value.strip() else "a name")
 
 
 def _number(value: Any) -> str | None:
@@ -27,11 +28,18 @@ def _number(value: Any) -> str | None:
     return None if fine else "a number"
 
 
-def _at_least_0(value: Any) -> str | None:
+def long_text(value: Any) -> str | None:
+    """A text of any length."""
+    return None if isinstance(value, str) and "\x00" not in value else "a text"
+
+
+def at_least_0(value: Any) -> str | None:
+    """A number that is not negative."""
     return _number(value) or (None if value >= 0 else "a number from 0 on")
 
 
-def _positive(value: Any) -> str | None:
+def positive(value: Any) -> str | None:
+    """A number above 0."""
     return _number(value) or (None if value > 0 else "a number above 0")
 
 
@@ -49,55 +57,62 @@ def _highest(value: Any) -> str | None:
     return None if whole and 1 <= value <= 10 else "a highest score from 1 to 10"
 
 
-def _one_of(*words: str) -> Check:
+def one_of(*words: str) -> Check:
+    """One of these words."""
     return lambda value: None if value in words else f"one of {', '.join(words)}"
 
 
 _PLACE: dict[str, Check] = {
-    "reference": _one_of(*REFERENCES),
+    "reference": one_of(*REFERENCES),
     "ap_mm": _number,
     "ml_mm": _number,
     "dv_mm": _number,
-    "target": _text,
+    "target": short_text,
 }
 PARTS: dict[str, dict[str, Check]] = {
-    "headplate": {"headframe_type": _text, "part_number": _text, "well_type": _text, "cement": _text},
+    "headplate": {
+        "headframe_type": short_text,
+        "part_number": short_text,
+        "well_type": short_text,
+        "cement": short_text,
+    },
     "craniotomy": {
         **_PLACE,
-        "shape": _one_of("circle", "square", "rectangle", "other"),
-        "size_mm": _positive,
-        "second_size_mm": _positive,
+        "shape": one_of("circle", "square", "rectangle", "other"),
+        "size_mm": positive,
+        "second_size_mm": positive,
         "dura_removed": _truth,
-        "cover": _text,
+        "cover": short_text,
     },
     "injection": {
         **_PLACE,
-        "material": _text,
-        "type": _one_of("P", "I", "O"),
-        "volume_nl": _positive,
-        "rate_nl_per_min": _positive,
-        "duration_min": _positive,
+        "material": short_text,
+        "type": one_of("P", "I", "O"),
+        "volume_nl": positive,
+        "rate_nl_per_min": positive,
+        "duration_min": positive,
         "current_ua": _number,
         "angle_deg": _number,
     },
     "implant": {
         **_PLACE,
-        "kind": _one_of("probe", "fibre", "cannula", "other"),
-        "name": _text,
+        "kind": one_of("probe", "fibre", "cannula", "other"),
+        "name": short_text,
         "depth_mm": _number,
         "pitch_deg": _number,
         "yaw_deg": _number,
         "roll_deg": _number,
     },
-    "perfusion": {"fixative": _text, "volume_ml": _positive, "specimen": _text},
+    "perfusion": {"fixative": short_text, "volume_ml": positive, "specimen": short_text},
 }
 """What a part is → the values a template may set."""
 _DRUG: dict[str, Check] = {
     "drug": _name,
-    "concentration_mg_per_ml": _positive,
-    "dose_mg_per_kg": _positive,
-    "dose_percent": _positive,
-    "route": _one_of(*ROUTES),
+    "concentration_mg_per_ml": positive,
+    "dose_mg_per_kg": positive,
+    "dose_percent": positive,
+    "route": one_of(*ROUTES),
+    "repeat_h": positive,
 }
 _ITEM: dict[str, Check] = {"key": _name, "question": _name, "highest": _highest}
 KEYS = (
@@ -109,6 +124,7 @@ KEYS = (
     "outcome_type",
     "anaesthetic",
     "narrative",
+    "events",
     "post_op_days",
     "score_sheet",
 )
@@ -122,15 +138,15 @@ def template_faults(content: Any) -> dict[str, str]:
         str(key): f"{key}: a template has no such key; it has {', '.join(KEYS)}" for key in content if key not in KEYS
     }
     scalars: dict[str, Check] = {
-        "implant_weight_g": _at_least_0,
-        "location": _text,
-        "outcome_type": _one_of(*OUTCOMES),
-        "anaesthetic": _text,
-        "narrative": lambda value: None if isinstance(value, str) and "\x00" not in value else "a text",
+        "implant_weight_g": at_least_0,
+        "location": short_text,
+        "outcome_type": one_of(*OUTCOMES),
+        "anaesthetic": short_text,
+        "narrative": long_text,
     }
     for key, check in scalars.items():
         _note(faults, key, content.get(key), check)
-    for key, each in (("procedures", _name), ("post_op_days", _day)):
+    for key, each in (("procedures", _name), ("events", _name), ("post_op_days", _day)):
         for at, value in _listed(faults, content, key):
             _note(faults, f"{key}[{at}]", value, each)
     for at, drug in _listed(faults, content, "drugs"):

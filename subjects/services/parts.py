@@ -1,6 +1,7 @@
 """The typed parts of a surgery: headplate, craniotomy, injection, implant, perfusion, drugs given, events.
 
-A caller gives each part as a mapping: `part` (what it is), our columns, `id` of an existing one, `remove` to take it out, and `place`, the
+A caller gives each part as a mapping: `part` (what it is), our columns, `id` of an existing one, `key`
+for a new one that a tablet made, `remove` to take it out, and `place`, the
 prefix under which a form hears what is wrong with it (default `<part>-<number>`).
 """
 
@@ -76,6 +77,7 @@ def write_parts(actor: Any, surgery: Surgery, parts: Sequence[Mapping[str, Any]]
     for number, part in enumerate(parts):
         said = dict(part)
         kind, key, place = said.pop("part"), said.pop("id", None), said.pop("place", f"{part['part']}-{number}")
+        own_key = said.pop("key", None)
         model = PARTS[kind]
         existing = _existing(model, surgery, key, place) if key else None
         if said.pop("remove", False):
@@ -85,7 +87,8 @@ def write_parts(actor: Any, surgery: Surgery, parts: Sequence[Mapping[str, Any]]
         columns = _columns(model, said, place)
         columns |= _derived(kind, actor, surgery, columns, existing, weight_g, place)
         if existing is None:
-            row = model._default_manager.create(**columns, **_owner(kind, surgery))
+            made = {"pk": own_key} if own_key else {}
+            row = model._default_manager.create(**made, **columns, **_owner(kind, surgery))
             kind_of_it = getattr(row, "kind", kind)
             written.new_kinds.append(str(kind_of_it))
         else:

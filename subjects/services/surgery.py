@@ -46,10 +46,13 @@ _COLUMNS = {
 
 
 @transaction.atomic
-def record_surgery(*, actor: Any, subject: Subject, values: Mapping[str, Any], parts: Parts = ()) -> Surgery:
+def record_surgery(
+    *, actor: Any, subject: Subject, values: Mapping[str, Any], parts: Parts = (), key: UUID | None = None
+) -> Surgery:
     """A new surgery with its parts, all or nothing; the actor operated unless `users` says who did.
 
-    `values` are the wire's words (keys of other records as UUIDs or rows), `parts` as in `subjects.services.parts`.
+    `values` are the wire's words (keys of other records as UUIDs or rows), `parts` as in `subjects.services.parts`, `key` the
+    one that a tablet gave it before the registry heard of it.
     Raises Forbidden, Invalid; Doubtful in a form.
     """
     subject = locked(Subject.objects.shown().select_related("lab", "responsible_user"), subject.pk)
@@ -58,8 +61,9 @@ def record_surgery(*, actor: Any, subject: Subject, values: Mapping[str, Any], p
     if lab != subject.lab:
         authorise(actor, lab, act="record surgeries")
     columns, doubts = _columns(values)
-    surgery = Surgery(subject=subject, lab=lab, zone=lab.timezone, **columns, **_times(values, lab.timezone))
-    surgery.save()
+    own_key = {"pk": key} if key else {}
+    surgery = Surgery(subject=subject, lab=lab, zone=lab.timezone, **own_key, **columns, **_times(values, lab.timezone))
+    surgery.save(force_insert=True)
     surgery.users.set(_people(values["users"]) if "users" in values else [actor])
     return _finished(actor, surgery, values, parts, doubts)
 
