@@ -18,9 +18,8 @@ from alyx.core.errors import DomainError, Doubtful, Invalid
 from alyx.core.flags import typing
 from alyx.core.reading import readable
 from subjects.admin.shown import WEIGHT_WORDS
-from subjects.models import Subject, WaterRestriction
-from subjects.permissions import Act, permitted
-from subjects.queries.today import looked_after
+from subjects.models import Subject
+from subjects.queries.round import MOST, round_animals
 from subjects.queries.water import welfare_today
 from subjects.rules.day import Day
 from subjects.services.water import record_water, record_weight
@@ -28,7 +27,6 @@ from subjects.services.water import record_water, record_weight
 NOT_SAVED = "weighing_round"
 """In the browser's session: what was typed and not saved, so that a reload sends nothing twice and nothing is lost."""
 EVERY_LAB = "all"
-MOST = 500
 NUMBER = re.compile(r"\d{1,6}(?:[.,]\d{0,6})?|[.,]\d{1,6}")
 
 
@@ -55,7 +53,7 @@ def weighing_round(page: Any, request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _saved(request)
     cage = request.GET.get("cage", "").replace("\x00", "").strip()
-    animals = _animals(request.user, cage)
+    animals = round_animals(request.user, cage=cage)
     labs = sorted({animal.lab for animal in animals}, key=lambda one: one.name)
     lab = next((one for one in labs if one.name == request.GET.get("lab")), None)
     animals = [animal for animal in animals if lab is None or animal.lab == lab][:MOST]
@@ -77,26 +75,6 @@ def weighing_round(page: Any, request: HttpRequest) -> HttpResponse:
         "query": request.GET.urlencode(),
     }
     return TemplateResponse(request, "admin/water_round.html", context)
-
-
-def _animals(user: Any, cage: str) -> list[Subject]:
-    """Those that the user may weigh, in the order of the cages, "7" before "12"; those without a cage last."""
-    rows = looked_after(user).filter(died_on__isnull=True).select_related("lab", "responsible_user")
-    if cage:
-        rows = rows.filter(cage_name__iexact=cage)
-    else:
-        running = WaterRestriction.objects.in_force()
-        rows = rows.filter(pk__in=running.values("subject_id"))
-    found = list(rows)
-    mine = permitted(user, found, Act.RECORD)
-    return sorted(
-        (one for one in found if one.pk in mine),
-        key=lambda one: (not one.cage_name, _natural(one.cage_name), _natural(one.nickname)),
-    )
-
-
-def _natural(text: str) -> list[tuple[bool, int, str]]:
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"([0-9]+)", text.lower())]
 
 
 def _row(animal: Subject, day: Day, typed: Typed) -> dict[str, Any]:
