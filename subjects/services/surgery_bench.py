@@ -133,8 +133,8 @@ def set_field(
     if not found.agreed:
         raise Conflict(
             f"{field}: somebody changed it meanwhile; choose which of the two it is",
-            fields={field: f"it says {wire(now)!r} by now, and was {wire(seen)!r} when you changed it"},
-            extra={"field": field, "base": wire(seen), "mine": wire(mine), "theirs": wire(now)},
+            fields={field: f"it says {typed(now)!r} by now, and was {typed(seen)!r} when you changed it"},
+            extra={"field": field, "base": typed(seen), "mine": typed(mine), "theirs": typed(now)},
         )
     if found.value != now:
         change_surgery(actor=actor, surgery=surgery, values={field: _stored(found.value)})
@@ -276,6 +276,12 @@ def wire(value: Any) -> Any:
     if isinstance(value, Model):
         return str(value.pk)
     return str(value) if isinstance(value, UUID) else value
+
+
+def typed(value: Any) -> str:
+    """As a person would type it: what a screen shows side by side."""
+    said = wire(value)
+    return "" if said is None else f"{said:g}" if isinstance(said, float) else str(said)
 
 
 def _ending(surgery: Surgery) -> dict[str, Any]:

@@ -291,7 +291,7 @@ def test_the_plan_changes_and_is_undone(begun: Tablet) -> None:
 
 def test_narratives_of_two_people_are_both_kept(begun: Tablet, lab: Lab) -> None:
     other = Tablet(a_member(lab), surgery=begun.surgery)
-    first = "Little bleeding."
+    first = "Little bleeding here."
 
     def write(tablet: Tablet, value: str, base: str) -> dict[str, Any]:
         return tablet.tap("surgery.field", {"field": "narrative", "value": value, "base": base})
@@ -299,10 +299,10 @@ def test_narratives_of_two_people_are_both_kept(begun: Tablet, lab: Lab) -> None
     write(begun, first, "")
     write(begun, f"{first} Closed with glue.", first)
     assert write(other, f"At noon: {first}", first)["result"]["value"] == f"At noon: {first} Closed with glue."
-    assert write(begun, "Little blood.", first)["state"] == "done"
-    clash = write(other, "Little water.", first)
-    assert (clash["state"], clash["result"]["mine"]) == ("kept", "Little water.")
-    assert Surgery.objects.get().narrative == clash["result"]["theirs"] == "At noon: Little blood. Closed with glue."
+    assert write(begun, "Little blood here.", first)["state"] == "done"
+    clash = write(other, "Little water here.", first)
+    assert (clash["state"], clash["result"]["mine"]) == ("kept", "Little water here.")
+    assert Surgery.objects.get().narrative == clash["result"]["theirs"] == "At noon: Little blood here. Closed with glue."
 
 
 def test_a_number_that_two_people_changed_is_a_conflict_with_both(begun: Tablet, lab: Lab) -> None:
@@ -310,7 +310,7 @@ def test_a_number_that_two_people_changed_is_a_conflict_with_both(begun: Tablet,
     begun.done("surgery.field", {"field": "weight_before", "value": "24.5", "base": None})
     kept = other.tap("surgery.field", {"field": "weight_before", "value": "25", "base": ""})
     assert kept["state"] == "kept"
-    assert kept["result"] == {"field": "weight_before", "base": None, "mine": 25.0, "theirs": 24.5}
+    assert kept["result"] == {"field": "weight_before", "base": "", "mine": "25", "theirs": "24.5"}
     other.done("surgery.field", {"field": "weight_before", "value": "25", "base": "24.5"})
     assert Surgery.objects.get().weight_before_g == 25
 
