@@ -13,4 +13,5 @@ class SessionsConfig(AppConfig):
     def ready(self) -> None:
         """Sessions follow their lab's time zone; who reads what."""
         from sessions import reading  # noqa: F401, PLC0415  (models are there only now)
+        from sessions.bench import entries  # noqa: F401, PLC0415
         from sessions.services import zone  # noqa: F401, PLC0415

@@ -13,3 +13,9 @@ class CoreConfig(AppConfig):
     name = "alyx.core"
     label = "core"
     verbose_name = "Review and notes"
+
+    def ready(self) -> None:
+        """The journal's own kinds."""
+        from alyx.core.journal import deciding  # noqa: PLC0415  (models are there only now)
+
+        deciding.declare()

@@ -7,11 +7,12 @@ from django.db import models
 from django.db.models import Q
 
 from alyx.core.audit import audited, no_truncate
+from alyx.core.journal.models import JournalEntry
 from alyx.core.json_column import JSONColumn
 from alyx.core.records import Record
 from alyx.core.wall_clock import WallClockField
 
-__all__ = ["AnsweredCall", "Note", "Record", "ReviewFlag"]
+__all__ = ["AnsweredCall", "JournalEntry", "Note", "Record", "ReviewFlag"]
 
 
 class AboutAnyRecord(Record):

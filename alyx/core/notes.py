@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, BinaryIO
+from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
@@ -42,6 +43,7 @@ def add_note(
     json: Any = None,
     user: Any = None,
     width: int | None = None,
+    pk: UUID | None = None,
 ) -> Note:
     """A note on a record, by the actor unless `user` wrote it, now unless `at_wall` says when (in `zone`, else the record's).
 
@@ -61,10 +63,11 @@ def add_note(
         at=clock.wall_to_utc(wall, zone),
         text=text,
         json=json,
+        **({"pk": pk} if pk else {}),
     )
     if image is not None:
         _keep_picture(note, image, width)
-    note.save()
+    note.save(force_insert=True)  # a `pk` that is taken is no note to be overwritten
     return note
 
 

@@ -1,8 +1,11 @@
 """Who reads what of people and labs. Names are open to every user: clients look people, labs, rigs and projects up."""
 
-from alyx.core.models import ReviewFlag
-from alyx.core.reading import declare, declare_personal, everybody, of_lab, through
+from django.db.models import Q
+
+from alyx.core.models import JournalEntry, ReviewFlag
+from alyx.core.reading import Reach, declare, declare_personal, everybody, of_lab, own, through
 from alyx.labs.models import (
+    MANAGING_ROLES,
     Collaboration,
     Delivery,
     Lab,
@@ -31,4 +34,14 @@ declare(
     },
     public={Lab: everybody, Project: everybody},
 )
-declare_personal(NotificationRule, Mute, Token, Delivery)
+declare_personal(NotificationRule, Mute, Token, Delivery, JournalEntry)
+
+
+def _entries(reach: Reach, at: str) -> Q:
+    """One's own, and those that wait for a decision in labs whose data one manages."""
+    managed = Membership.objects.filter(user=reach.user, role__in=MANAGING_ROLES)
+    waiting = Q(**{f"{at}state__in": ["asked", "kept"], f"{at}lab_id__in": managed.values("lab")})
+    return own()(reach, at) | waiting if reach.user else own()(reach, at)
+
+
+declare({JournalEntry: _entries})

@@ -1,0 +1,1 @@
+"""Pages for a tablet beside a rig: notes while recording."""
