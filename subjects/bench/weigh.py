@@ -12,9 +12,12 @@ from alyx.core import clock
 from alyx.core.errors import Invalid
 from alyx.core.journal.kinds import as_uuid
 from alyx.core.journal.views import bench, page
+from alyx.core.journal.worker import offline
 from subjects.queries.round import MOST, RULES, known_animals, round_animals, round_rows
 
 MOST_ALSO = 50
+
+offline(assets=["bench/weigh.js", "bench/weigh.css"], shells=["/weigh/"])
 
 
 @require_safe
