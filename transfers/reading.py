@@ -13,6 +13,7 @@ from transfers.models import (
     NightWindow,
     Preflight,
     Pulse,
+    ReadingTurn,
     Scan,
     TransferItem,
     TransferJob,
@@ -33,7 +34,7 @@ def _happened(reach: Reach, at: str) -> Q:
 
 declare(
     {
-        **dict.fromkeys([TransferJob, NightWindow, Preflight, Scan, IntakePolicy, Pulse], everybody),
+        **dict.fromkeys([TransferJob, NightWindow, Preflight, Scan, IntakePolicy, Pulse, ReadingTurn], everybody),
         TransferItem: through("dataset", Dataset),
         Decision: of_lab(),
         Attempt: through("item", TransferItem),

@@ -146,18 +146,24 @@ def all_open_at(places: Sequence[Hours], now: datetime) -> datetime | None:
     return None
 
 
-def passes(places: Sequence[Hours], start: datetime, end: datetime) -> int | None:
-    """How many bytes these places together let pass between two instants: the sum over each span with one limit of that limit
-    times its seconds. None: no limit for some of that time."""
-    at, total = start, 0.0
+def spans(places: Sequence[Hours], start: datetime, end: datetime) -> Iterator[tuple[int | None, float]]:
+    """The limits that hold one after the other between two instants where bytes pass all of these places, and for how many
+    seconds."""
+    at = start
     while at < end:
-        limit = smaller(place.limit_at(at) for place in places)
-        if limit is None:
-            return None
         changes = [change for place in places if (change := place.next_change(at)) is not None]
         until = min([end, *changes])
-        total += limit * (until - at).total_seconds()
+        yield smaller(place.limit_at(at) for place in places), (until - at).total_seconds()
         at = until
+
+
+def passes(found: Iterable[tuple[int | None, float]]) -> int | None:
+    """How many bytes such spans let pass: the sum of limit times seconds. None: there is no limit in one of them."""
+    total = 0.0
+    for limit, seconds in found:
+        if limit is None:
+            return None
+        total += limit * seconds
     return int(total)
 
 

@@ -120,10 +120,7 @@ def _checked(columns: Mapping[str, Any], kind: str) -> dict[str, Any]:
     if values.get("json") is not None:
         refuse_secrets(values["json"])
     if "timezone" in values:
-        try:
-            validate_time_zone(values["timezone"])
-        except ValidationError as error:
-            raise Invalid("; ".join(error.messages), fields={"timezone": error.messages}) from None
+        _refuse_unknown_zone(values["timezone"])
     if "bandwidth" in values:
         values["bandwidth"] = _bandwidth(values["bandwidth"] or "")
     if "data_url" in values:
@@ -138,6 +135,13 @@ def _checked(columns: Mapping[str, Any], kind: str) -> dict[str, Any]:
         if not _WORD.fullmatch(values.get(name) or ""):
             raise Invalid.of(name, "send the name only: letters, digits and _ . -")
     return values
+
+
+def _refuse_unknown_zone(name: str) -> None:
+    try:
+        validate_time_zone(name)
+    except ValidationError as error:
+        raise Invalid("; ".join(error.messages), fields={"timezone": error.messages}) from None
 
 
 def _bandwidth(text: str) -> str:

@@ -94,7 +94,7 @@ def test_the_page_says_it_in_few_statements_whatever_the_number_of_labs_and_file
     admin = Client()
     admin.force_login(a_superuser("admin"))
     admin.get("/admin/transfers/morning/")
-    with django_assert_max_num_queries(27) as one_lab:
+    with django_assert_max_num_queries(28) as one_lab:
         admin.get("/admin/transfers/morning/")
     for _ in range(3):
         a_lab()

@@ -19,6 +19,8 @@ from alyx.core.reading import readable
 from alyx.core.status import Status
 from datasets.models import Repository, RepositoryState
 from transfers.models import Preflight
+from transfers.queries.holds import Held, held
+from transfers.rules.hours import standing_of
 from transfers.rules.preflight import next_night
 
 LOOKS_SHOWN = 5
@@ -48,7 +50,8 @@ def page(request: HttpRequest) -> HttpResponse:
     )
     looks = _latest(places)
     now = page_now()
-    rows = [_row(place, looks[place.pk], now) for place in places]
+    holds = held(now)
+    rows = [_row(place, looks[place.pk], now, holds) for place in places]
     needing = [row for row in rows if row["needs"]]
     context = {
         **admin.site.each_context(request),
@@ -72,7 +75,7 @@ def _latest(places: Iterable[Repository]) -> dict[UUID, list[Preflight]]:
     return found
 
 
-def _row(place: Repository, looks: list[Preflight], now: datetime) -> dict[str, Any]:
+def _row(place: Repository, looks: list[Preflight], now: datetime, holds: list[Held]) -> dict[str, Any]:
     status, word = STATES[RepositoryState(place.state)]
     last = looks[0] if looks else None
     verdict = Status(last.status) if last else Status.NEUTRAL
@@ -97,6 +100,8 @@ def _row(place: Repository, looks: list[Preflight], now: datetime) -> dict[str, 
         "free": megabytes(last.free_bytes) if last else "–",
         "comes": _load(last.need_files, last.need_bytes, last.need_unknown) if last else "–",
         "leaves": _load(last.send_files, last.send_bytes, 0) if last else "–",
+        "bandwidth": standing_of(place, now),
+        "held": sum(one.files for one in holds if place.name in one.ends),
         "begins": "open now" if open_now else f"{begins:%a %H:%M} {place.timezone}",
         "looks": [
             badge(Status(look.status), f"{look.at.astimezone(place.zone):%d %b %H:%M}", look.what) for look in looks

@@ -58,6 +58,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "mine": shown(found.mine),
         "by_itself": shown(found.by_itself),
         "ignored": shown(found.ignored),
+        "holds": [rows.of_hold(held) for held in found.holds],
         "scans": [rows.of_scan(scan) for scan in found.scans],
         "left": [rows.of_unregistered(one) for one in found.left],
         "left_count": sum(one.files for one in found.left),

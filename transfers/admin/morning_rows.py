@@ -13,6 +13,7 @@ from alyx.core.status import Status
 from transfers.admin.scans import SCAN_STATUS
 from transfers.models import Scan
 from transfers.models.scan import ScanState
+from transfers.queries.holds import Held
 from transfers.queries.morning import sentence
 from transfers.queries.needs import Need
 from transfers.queries.nights import Night
@@ -46,6 +47,12 @@ def of_night(night: Night) -> dict[str, Any]:
         "links": links,
         "bytes": {part: megabytes(getattr(night, part).bytes) for part in ("expected", "moved", "verified", "failed")},
     }
+
+
+def of_hold(held: Held) -> dict[str, Any]:
+    """What waits for the hours of its places."""
+    status = Status.NEUTRAL if held.until is not None else Status.FAILED
+    return {"held": held, "badge": badge(status, "waits for its hours"), "size": megabytes(held.size_bytes)}
 
 
 def of_scan(scan: Scan) -> dict[str, Any]:

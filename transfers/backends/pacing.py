@@ -10,8 +10,6 @@ from collections.abc import Callable
 from transfers.backends.base import Beat, LeaseLost, Meter, OutOfHours, unattended
 from transfers.rules.pacing import WAIT_S, Bucket, piece_at
 
-_MOMENT_S = 1e-3
-
 
 class Pacer(Meter):
     """A place with limits, shared by all threads of one job.
@@ -44,7 +42,7 @@ class Pacer(Meter):
 
     def take(self, size: int, beat: Beat = unattended) -> None:
         while (wait := self._asked(size)) > 0:
-            self._sleep(max(_MOMENT_S, min(wait, WAIT_S)))
+            self._sleep(min(wait, WAIT_S))
             if not beat():
                 raise LeaseLost
 

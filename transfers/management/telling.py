@@ -128,6 +128,10 @@ def morning_lines(found: Morning) -> list[str]:
         if needs:
             lines += [f"{title}:", *[line for need in needs for line in _need(need)]]
     lines += [] if found.needs else ["nothing is in trouble"]
+    lines += [
+        f"{held.files} file{'' if held.files == 1 else 's'} between {' and '.join(held.ends)}: {held.says}. To act: {held.who}."
+        for held in found.holds
+    ]
     if found.left:
         lines.append("not registered by the last scan:")
     for one in found.left:

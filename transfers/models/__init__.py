@@ -8,6 +8,7 @@ from transfers.models.job import TransferJob
 from transfers.models.preflight import Preflight
 from transfers.models.pulse import Pulse
 from transfers.models.scan import FoundFile, Scan
+from transfers.models.turn import ReadingTurn
 from transfers.models.window import NightWindow
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "NightWindow",
     "Preflight",
     "Pulse",
+    "ReadingTurn",
     "Scan",
     "TransferItem",
     "TransferJob",

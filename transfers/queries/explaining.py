@@ -9,6 +9,7 @@ from typing import Any
 
 from alyx.core import clock
 from datasets.models import SERVER_ROLES, Dataset, FileRecord, Repository, RepositoryState
+from datasets.rules.bandwidth import all_open_at
 from datasets.rules.copies import FILLABLE, CopyState
 from datasets.rules.standing import COPY_MEANING
 from transfers.models import Attempt, TransferItem
@@ -145,12 +146,13 @@ def _next(copy: FileRecord, item: TransferItem | None, sources: list[FileRecord]
 
 
 def _next_try(item: TransferItem, now: datetime) -> Next:
-    after, who = what_follows(item)
+    after, who = what_follows(item, now)
     failed = f"; last time: {item.last_error}" if item.last_error else ""
     source = item.source.repository
     at = None
     if ItemState(item.state) in {ItemState.PLANNED, ItemState.RETRY_WAIT}:
         at = _at_night(source, max(now, item.not_before or now))
+        at = all_open_at([source.hours, item.destination.hours], at) or at
     return Next(f"a transfer from {source.name} {after} (tries: {item.attempts}; acts: {who}){failed}", at, who)
 
 

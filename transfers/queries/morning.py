@@ -7,9 +7,11 @@ from datetime import date, datetime
 from alyx.core import clock
 from alyx.labs.models import Lab
 from transfers.models import Scan
+from transfers.queries.holds import Held, held
 from transfers.queries.needs import Need, needs
 from transfers.queries.nights import Night, nights, unprotected_since
 from transfers.queries.scans import Unregistered, last_scans, unregistered
+from transfers.services.hours import closed_places
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Morning:
     """What the last scans could not register, by lab and reason; what needs somebody first."""
     scans: list[Scan]
     """The last look through each repository."""
+    holds: list[Held]
+    """What waits for the hours of its places."""
 
     @property
     def mine(self) -> list[Need]:
@@ -44,12 +48,14 @@ def morning(labs: Sequence[Lab], on: date | None = None) -> Morning:
     """The night of this date (None: each lab's latest), and everything that is still in trouble; some ten statements
     for any number of labs and files."""
     at = clock.now()
-    found, open_needs, oldest = nights(labs, on), needs(labs), unprotected_since([lab.pk for lab in labs])
+    closed = closed_places(at)
+    found, open_needs, oldest = nights(labs, on, closed), needs(labs), unprotected_since([lab.pk for lab in labs])
     for night in found:
         night.unprotected_since = oldest.get(night.lab)
         night.needs = sum(need.needs_a_person and need.key.lab == night.lab for need in open_needs)
     keys = [lab.pk for lab in labs]
-    return Morning(at, found, open_needs, unregistered(keys), list(last_scans(keys)))
+    holds = held(at, labs=keys, closed=closed)
+    return Morning(at, found, open_needs, unregistered(keys), list(last_scans(keys)), holds)
 
 
 NAMED_AT_MOST = 3

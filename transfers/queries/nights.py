@@ -4,7 +4,7 @@ Bounded by the files of the night and by what is still under way; the size of th
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -49,7 +49,7 @@ class Night:
     moving: Part = field(default_factory=Part)
     not_begun: Part = field(default_factory=Part)
     waiting: Part = field(default_factory=Part)
-    """Neither moving nor begun, because the repository they go to or come from is out of use."""
+    """Neither moving nor begun, because the repository they go to or come from is out of use, or outside its hours."""
     held_by: list[str] = field(default_factory=list)
     """The names of those repositories."""
     replaced: Part = field(default_factory=Part)
@@ -102,8 +102,8 @@ def labs_read_by(reader: Any) -> list[Lab]:
     return list(rows if reach.is_superuser or reach.everything else rows.filter(pk__in=reach.labs))
 
 
-def nights(labs: Iterable[Lab], on: date | None = None) -> list[Night]:
-    """The night of this date, or the latest one of each lab."""
+def nights(labs: Iterable[Lab], on: date | None = None, closed: Collection[uuid.UUID] = ()) -> list[Night]:
+    """The night of this date, or the latest one of each lab. `closed`: the places that let nothing be moved at this hour."""
     found = {lab.pk: Night(lab.pk, lab.name, lab.timezone) for lab in labs}
     latest = _latest(found)
     for lab, day in latest.items():
@@ -115,7 +115,7 @@ def nights(labs: Iterable[Lab], on: date | None = None) -> list[Night]:
     for lab, window in _windows(found, {night.on for night in found.values() if night.on}):
         if window.local_date == found[lab].on:
             found[lab].windows.append(window)
-    _count(found)
+    _count(found, closed)
     return list(found.values())
 
 
@@ -172,7 +172,7 @@ WITH chosen AS (
 ), job AS MATERIALIZED (
     SELECT c.lab_id, j.id, j.fence FROM transfers_transferjob j JOIN chosen c ON c.window_id = j.window_id
 ), stopped AS MATERIALIZED (
-    SELECT id, name, state FROM datasets_repository WHERE state = ANY (%(unusable)s)
+    SELECT id, name, state FROM datasets_repository WHERE state = ANY (%(unusable)s) OR id = ANY (%(closed)s)
 ), failed AS MATERIALIZED (
     SELECT DISTINCT a.item_id FROM job CROSS JOIN LATERAL (
         SELECT a.item_id FROM transfers_attempt a WHERE a.job_id = job.id AND a.outcome <> 'done' OFFSET 0) a
@@ -220,7 +220,7 @@ SELECT lab_id, array_remove(array_agg(DISTINCT held_by), NULL) AS held_by,
 row by row by index, as many as the night has; PostgreSQL, who guesses far more, would read the whole registry."""
 
 
-def _count(found: dict[uuid.UUID, Night]) -> None:
+def _count(found: dict[uuid.UUID, Night], closed: Collection[uuid.UUID]) -> None:
     pairs: list[tuple[uuid.UUID, uuid.UUID | None]] = [
         (night.lab, window.pk) for night in found.values() for window in night.windows
     ]
@@ -231,6 +231,7 @@ def _count(found: dict[uuid.UUID, Night]) -> None:
         "windows": [window for _, window in pairs],
         "latest": [night.lab for night in found.values() if night.is_latest],
         "live": sorted(LIVE),
+        "closed": list(closed),
         "unusable": [str(state) for state in UNUSABLE],
     }
     with connection.cursor() as cursor:

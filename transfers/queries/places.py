@@ -18,6 +18,7 @@ from transfers.models.decision import DecisionKind
 from transfers.rules.lifecycle import JobState
 from transfers.rules.needs import Who
 from transfers.rules.schedule import night_of
+from transfers.services.hours import closed_places, waiting_jobs
 
 UNUSABLE = (RepositoryState.BLOCKED, RepositoryState.FULL, RepositoryState.QUARANTINED)
 NOBODYS_AFTER = timedelta(minutes=2)
@@ -154,8 +155,12 @@ def _stalled(places: Sequence[Repository]) -> Iterator[Found]:
     lapsed = TransferJob.objects.filter(
         destination__in=places, lease_until__lt=clock.AlyxNow() - NOBODYS_AFTER
     ).exclude(state__in=[JobState.PREPARED, JobState.SETTLED])
+    found = list(lapsed.order_by("lease_until"))
+    if found and (closed := closed_places()):  # what was left lying there waits for their hours, not for a worker
+        waiting = set(waiting_jobs(closed).values_list("pk", flat=True))
+        found = [job for job in found if job.pk not in waiting]
     jobs: dict[uuid.UUID, list[TransferJob]] = {}
-    for job in lapsed.order_by("lease_until"):
+    for job in found:
         jobs.setdefault(job.destination_id, []).append(job)
     for place in places:
         if mine := jobs.get(place.pk):

@@ -15,9 +15,12 @@ from datasets.rules.copies import FILLABLE, CopyState
 from datasets.rules.standing import COPY_MEANING
 from transfers.models import Attempt, NightWindow, TransferItem, TransferJob
 from transfers.models.window import WindowState
+from transfers.queries.holds import Held, held
 from transfers.rules.errors import PolicyClass, parse_code, policy
 from transfers.rules.evidence import reopens
+from transfers.rules.hours import Hold, hold_of, standing_of
 from transfers.rules.lifecycle import IN_FLIGHT, ItemState, JobState
+from transfers.rules.routing import APART
 from transfers.rules.schedule import night_of
 from transfers.rules.standing import elsewhere
 from transfers.services.planning import EVERYTHING, Scope
@@ -34,6 +37,8 @@ class Place:
     why: str
     copies: dict[str, int]
     next_night: datetime | None
+    bandwidth: str = ""
+    """What it lets pass now and next; empty: no limit."""
 
 
 @dataclass
@@ -62,6 +67,8 @@ class Status:
     troubles_in_all: int = 0
     doubts: list[Trouble] = field(default_factory=list)
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    holds: list[Held] = field(default_factory=list)
+    """What waits for the hours of its places."""
     open_windows: list[str] = field(default_factory=list)
     last_tick_of_work: datetime | None = None
 
@@ -89,10 +96,11 @@ def status(scope: Scope = EVERYTHING, *, at_most: int = SHOWN_AT_MOST) -> Status
         at=now,
         places=_places(scope, now),
         items=dict(items.values_list("state").annotate(Count("pk")).order_by("state")),
-        troubles=[_trouble(item) for item in troubled.select_related(*_WITH)[:at_most]],
+        troubles=[_trouble(item, now) for item in troubled.select_related(*_WITH)[:at_most]],
         troubles_in_all=troubled.count(),
         doubts=_doubts(scope, at_most),
-        jobs=_jobs(),
+        jobs=_jobs(now),
+        holds=held(now, scope),
         open_windows=[
             str(one) for one in NightWindow.objects.filter(state=WindowState.OPEN).select_related("repository")
         ],
@@ -145,6 +153,7 @@ def _places(scope: Scope, now: datetime) -> list[Place]:
             why=place.state_reason or ("" if place.canary else "its marker was never established: it is not used"),
             copies=counts[place.pk],
             next_night=_next_night(place, now) if place.state != RepositoryState.RETIRED else None,
+            bandwidth=standing_of(place, now),
         )
         for place in repositories
     ]
@@ -158,8 +167,8 @@ def _next_night(place: Repository, now: datetime) -> datetime:
     return next(night.starts_at for night in nights if night.starts_at > now)
 
 
-def _trouble(item: TransferItem) -> Trouble:
-    after, who = what_follows(item)
+def _trouble(item: TransferItem, now: datetime) -> Trouble:
+    after, who = what_follows(item, now)
     return Trouble(
         dataset=str(item.dataset_id),
         path=item.copy.relative_path,
@@ -173,15 +182,19 @@ def _trouble(item: TransferItem) -> Trouble:
     )
 
 
+_HELD = IN_FLIGHT | {ItemState.PLANNED}
 _SIMPLY = {
     ItemState.PLANNED: "is sent in the next window of its source",
     **dict.fromkeys(IN_FLIGHT, "is on its way"),
 }
 
 
-def what_follows(item: TransferItem) -> tuple[str, str]:
-    """What happens next with an item, and who has to act, in words."""
+def what_follows(item: TransferItem, now: datetime | None = None) -> tuple[str, str]:
+    """What happens next with an item, and who has to act, in words. `now` None: at this moment."""
     code, state = parse_code(item.last_error_code), ItemState(item.state)
+    hold = _hold(item, now) if state in _HELD else None
+    if hold is not None:
+        return hold.says, hold.who
     if state is ItemState.NEEDS_HUMAN:
         if reopens(code):
             return "goes on by itself once the file is registered or found good again", "the lab"
@@ -227,7 +240,7 @@ def _next_look(copy: FileRecord) -> str:
     return "comes back when the file is registered there again"
 
 
-def _jobs() -> list[dict[str, Any]]:
+def _jobs(now: datetime) -> list[dict[str, Any]]:
     live = TransferJob.objects.exclude(state=JobState.SETTLED).select_related("source", "destination")
     return [
         {
@@ -239,10 +252,31 @@ def _jobs() -> list[dict[str, Any]]:
             "bytes": job.bytes_total,
             "held_by": job.lease_owner,
             "last_progress_at": job.last_progress_at,
+            "waits": _waits(job, now),
             "elsewhere": elsewhere(job.remote_state, job.remote_problem, job.remote_status),
         }
         for job in live.order_by("created_at")[:SHOWN_AT_MOST]
     ]
+
+
+def _waits(job: TransferJob, now: datetime) -> str:
+    """Why a job that nobody holds is not gone on with, where that is because of the hours of its places."""
+    if (job.lease_until is not None and job.lease_until > now) or _runs_elsewhere(job):
+        return ""
+    hold = hold_of([job.source, job.destination], now)
+    return hold.says if hold is not None else ""
+
+
+def _hold(item: TransferItem, now: datetime | None) -> Hold | None:
+    """Whether it waits for the hours of its places. A task that a service has begun does not."""
+    ends = [item.source.repository, item.destination]
+    if not any(end.bandwidth for end in ends) or (item.job is not None and _runs_elsewhere(item.job)):
+        return None
+    return hold_of(ends, now or clock.now())
+
+
+def _runs_elsewhere(job: TransferJob) -> bool:
+    return job.backend in APART and job.state not in {JobState.PREPARED, JobState.SUBMITTING}
 
 
 def arrivals(jobs: QuerySet[TransferJob]) -> dict[str, int]:

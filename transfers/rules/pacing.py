@@ -16,6 +16,8 @@ ASK_S = 5.0
 """How often a running job asks anew what its share is."""
 NOTICED_S = 2 * ASK_S
 """A newcomer lets the others notice it before it takes its share: until then they have the whole."""
+MOMENT_S = 1e-3
+"""The shortest wait."""
 WAIT_S = 1.0
 """Nobody sleeps longer without looking whether it still holds what it waits for."""
 
@@ -55,7 +57,7 @@ class Bucket:
         if self.rate > 0 and self.owed <= ahead:
             self.owed += size
             return 0.0
-        return WAIT_S if not self.rate else (self.owed - ahead) / self.rate
+        return WAIT_S if not self.rate else max(MOMENT_S, (self.owed - ahead) / self.rate)
 
     def _drain(self, now: float) -> None:
         if self.rate:

@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from alyx.core.status import Status
+from datasets.rules.bandwidth import passes, said
 from transfers.rules.errors import ErrorCode, policy
 from transfers.rules.schedule import CATCH_UP, Night, instant, night_of
 
@@ -35,10 +36,29 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Tonight:
+    """What has to pass a place with hours of its own while tonight's windows are open, and what may.
+
+    `spans`: (limit in bytes a second, seconds) one after the other. `never`: others with which it shares no hour tonight.
+    """
+
+    comes: Load
+    leaves: Load
+    spans: tuple[tuple[int | None, float], ...]
+    never: tuple[str, ...] = ()
+
+    @property
+    def need(self) -> int:
+        """Bytes that have to pass: what comes is written and then read back for its proof, what leaves is read once."""
+        return 2 * self.comes.size_bytes + self.leaves.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What a look found. `problem` None: reached, and the right disk. `free_bytes` None: the place does not say.
 
     `comes`: what tonight brings here. `together`: how many others begin at the same moment to fill what this one fills.
+    `tonight`: what its hours let pass; None: they limit nothing.
     """
 
     is_filled: bool
@@ -48,6 +68,7 @@ class Seen:
     read_only: bool = False
     comes: Load = Load()
     together: int = 0
+    tonight: Tonight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +124,7 @@ def next_night(now: datetime, start: time, end: time, zone: tzinfo) -> Night:
 
 def judge(seen: Seen) -> Verdict:
     """Put together what was found."""
-    checks = (*_reached(seen), *_writable(seen), _room(seen), _beginning(seen))
+    checks = (*_reached(seen), *_writable(seen), _room(seen), _beginning(seen), *_hours(seen.tonight))
     worst = max((check.status for check in checks), key=list(Status).index)
     who = "whoever runs the repository" if seen.is_filled else "the lab"
     if seen.problem is not None:
@@ -174,3 +195,27 @@ def _beginning(seen: Seen) -> Check:
         said = f"{seen.together} others begin at the same moment to fill the same place: move some by minutes"
         return Check("begins apart", Status.WARNING, said)
     return Check("begins apart", Status.FINE)
+
+
+def _hours(tonight: Tonight | None) -> list[Check]:
+    """An estimate: jobs that are begun go on after the windows have closed, and small files cost more than their bytes."""
+    if tonight is None:
+        return []
+    if tonight.never:
+        others = " and ".join(tonight.never)
+        return [
+            Check(
+                "hours",
+                Status.WARNING,
+                f"tonight it shares no hour with {others} at which anything may be moved: change one of them",
+            )
+        ]
+    may, need = passes(tonight.spans), tonight.need
+    if may is None or need <= may:
+        return [Check("hours", Status.FINE)]
+    formula = " + ".join(f"{said(limit)} x {seconds / 3600:.1f} h" for limit, seconds in tonight.spans)
+    text = (
+        f"tonight's hours let {may} bytes pass ({formula}), and {need} have to (2 x {tonight.comes.size_bytes} to come, which are"
+        f" read back, + {tonight.leaves.size_bytes} to leave): the rest follows in the next nights, or give it more bandwidth"
+    )
+    return [Check("hours", Status.WARNING, text)]

@@ -30,6 +30,9 @@ COMPANY_AT_MOST = 50
 CLAIMS_AT_MOST = 5
 """A job whose worker died this often is taken apart: its files travel alone from then on."""
 
+STEP_S = 900
+"""Where a place has a limit, a step is what it lets pass in so many seconds, so that proofs are on record before it closes."""
+
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -96,6 +99,11 @@ def fewer(files: int) -> int:
 
 JOB = Bounds(FILES_PER_JOB, BYTES_PER_JOB)
 STEP = Bounds(FILES_PER_STEP, BYTES_PER_STEP)
+
+
+def step_at(rate: float | None) -> Bounds:
+    """How much of a job is done before the next part of it begins, at so many bytes a second (None: no limit)."""
+    return STEP if rate is None else STEP.capped(FILES_PER_STEP, int(rate * STEP_S))
 
 
 def cut(files: Iterable[tuple[Key, int | None]], bounds: Bounds) -> Iterator[list[Key]]:

@@ -18,6 +18,7 @@ from alyx.core.failpoints import declare, failpoint
 from transfers.backends.base import LeaseLost
 from transfers.models import TransferJob
 from transfers.rules.lifecycle import HEARTBEAT_SECONDS, LEASE_SECONDS
+from transfers.services.hours import WAITS, closed_places, waiting_jobs
 from transfers.services.turns import HAS_ROOM, PARAMETERS, SHARES, TURN
 
 CLAIMED = declare("mover.claimed")
@@ -31,6 +32,7 @@ WITH {SHARES}, next AS (
      WHERE j.state <> 'settled' AND (j.lease_until IS NULL OR j.lease_until <= alyx_now())
        AND j.remote_state <> 'active' AND (j.due_at IS NULL OR j.due_at <= alyx_now())
        AND (%(job)s::uuid IS NULL OR j.id = %(job)s::uuid)
+       AND NOT {WAITS}
        AND (j.state <> 'prepared' OR {HAS_ROOM})
        AND (j.state <> 'prepared' OR w.state = 'open' AND w.ends_at > alyx_now() AND (
             j.window_id = ANY (%(windows)s::uuid[]) OR %(windows)s::uuid[] IS NULL AND (
@@ -124,7 +126,7 @@ def _clock() -> float:
 
 def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None = None) -> Lease | None:
     """Take a job that nobody holds: interrupted ones first, then by turns (`services.turns`). None when there is none (others
-    may hold all, or the places have enough to do).
+    may hold all, the places have enough to do, or let nothing be moved at this hour).
 
     A job that is not begun yet is taken only while its window is open, and one of a window opened by hand is left for a
     minute to those who name it. `windows`: no other jobs are begun.
@@ -137,7 +139,7 @@ def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None =
             "seconds": LEASE_SECONDS,
             "courtesy": COURTESY_SECONDS,
         }
-        cursor.execute(_CLAIM, parameters | {"job": job, "windows": windows})
+        cursor.execute(_CLAIM, parameters | {"job": job, "windows": windows, "closed": closed_places()})
         row = cursor.fetchone()
     if row is None:
         return None
@@ -146,6 +148,8 @@ def claim_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None =
 
 
 def claimable() -> int:
-    """How many jobs nobody holds, but for those that wait for a later time."""
+    """How many jobs nobody holds, but for those that wait for a later time or for the hours of a place."""
     free = TransferJob.objects.exclude(state="settled").exclude(due_at__gt=AlyxNow())
+    if closed := closed_places():
+        free = free.exclude(pk__in=waiting_jobs(closed))
     return int((free.filter(lease_until__isnull=True) | free.filter(lease_until__lte=AlyxNow())).count())

@@ -21,7 +21,18 @@ from alyx.core.flags import Doubt, raise_flags
 from datasets.models import SERVER_ROLES, Dataset, FileRecord, Repository
 from datasets.rules.copies import Cause, CopyState
 from datasets.services import copies
-from transfers.backends.base import Absent, Backend, BackendFailure, Evidence, Feature, Stat, Unknown
+from transfers.backends.base import (
+    Absent,
+    Backend,
+    BackendFailure,
+    Beat,
+    Evidence,
+    Feature,
+    OutOfHours,
+    Stat,
+    Stopped,
+    Unknown,
+)
 from transfers.models import TransferItem
 from transfers.rules.errors import ErrorCode, policy
 from transfers.rules.evidence import (
@@ -35,8 +46,10 @@ from transfers.rules.evidence import (
     finding,
     look_outcome,
 )
+from transfers.rules.hours import hold_of
 from transfers.rules.lifecycle import IN_FLIGHT
-from transfers.services.places import MAKERS, READABLE_STATES, REMOTE_KINDS, backend_for, block, probe
+from transfers.services.pacing import reading_at
+from transfers.services.places import MAKERS, READABLE_STATES, REMOTE_KINDS, block, probe
 from transfers.services.planning import EVERYTHING, Scope
 
 BEFORE_APPLY = declare("looks.before_apply")
@@ -123,12 +136,22 @@ def look_at(*, actor: Any, rows: QuerySet[FileRecord], go_on: Callable[[], bool]
         if problem:
             looked.unseen_places[repository.name] = problem
             continue
-        backend = backend_for(repository)
-        for batch in _batches(rows.filter(repository=repository)):
-            if not go_on():
-                return looked
-            _look_at_batch(actor, backend, batch, looked)
+        try:
+            with reading_at(repository) as (backend, pace):
+                for batch in _batches(rows.filter(repository=repository)):
+                    if not go_on():
+                        return looked
+                    _look_at_batch(actor, backend, batch, looked, pace.beat)
+        except Stopped as stopped:
+            looked.unseen_places[repository.name] = _not_now(repository, stopped)
     return looked
+
+
+def _not_now(repository: Repository, stopped: Stopped) -> str:
+    if isinstance(stopped, OutOfHours):
+        hold = hold_of([repository], clock.now())
+        return hold.says if hold is not None else "its hours have just opened: it goes on by itself"
+    return "another process reads there now, and one at a time may: it goes on by itself"
 
 
 def _unusable(repository: Repository) -> str:
@@ -149,8 +172,19 @@ def _batches(rows: QuerySet[FileRecord]) -> Iterator[list[FileRecord]]:
         last = batch[-1].pk
 
 
-def _look_at_batch(actor: Any, backend: Backend, batch: list[FileRecord], looked: Looked) -> None:
-    sights = [_see(backend, copy, look) for copy, look in zip(batch, _stats(backend, batch), strict=True)]
+def _look_at_batch(actor: Any, backend: Backend, batch: list[FileRecord], looked: Looked, beat: Beat) -> None:
+    """What was seen before somebody said to stop is applied. Raises Stopped."""
+    sights: list[_Sight] = []
+    try:
+        for copy, look in zip(batch, _stats(backend, batch), strict=True):
+            sights.append(_see(backend, copy, look, beat))
+    except Stopped:
+        _settle_batch(actor, backend, sights, looked)
+        raise
+    _settle_batch(actor, backend, sights, looked)
+
+
+def _settle_batch(actor: Any, backend: Backend, sights: list[_Sight], looked: Looked) -> None:
     healthy = backend.probe().healthy
     observed = _observe(actor, sights) if healthy else set()
     failpoint(BEFORE_APPLY)
@@ -171,7 +205,7 @@ def _stats(backend: Backend, batch: Sequence[FileRecord]) -> list[Stat | Absent 
     return [looks[copy.stored_path] for copy in batch]
 
 
-def _see(backend: Backend, copy: FileRecord, look: Stat | Absent | Unknown) -> _Sight:
+def _see(backend: Backend, copy: FileRecord, look: Stat | Absent | Unknown, beat: Beat) -> _Sight:
     dataset = copy.dataset
     meant = Meant(dataset.content_version, dataset.size_bytes, dataset.md5 or None, dataset.sha256 or None)
     if isinstance(look, Absent):
@@ -181,7 +215,9 @@ def _see(backend: Backend, copy: FileRecord, look: Stat | Absent | Unknown) -> _
     if Feature.READ_BACK not in backend.features:
         return _Sight(copy, meant, Presence.PRESENT, Reading(look.size_bytes))
     try:
-        seen = backend.digest(copy.stored_path)
+        seen = backend.digest(copy.stored_path, beat)
+    except Stopped:
+        raise
     except BackendFailure as failure:
         return _Sight(copy, meant, Presence.UNKNOWN, detail=_sentence(failure.code, failure.detail))
     return _Sight(copy, meant, Presence.PRESENT, Reading(seen.size_bytes, seen.md5, seen.sha256), seen)

@@ -2,25 +2,28 @@
 
 No transaction is open while bytes move. Each write-back happens under the job's fence; a worker that was frozen finds
 its fence old in the database and its staging place gone from the disk. Done again after a crash at any point, all of
-this ends in the same state: what is proved is not copied again. A job whose bytes a service moves by itself goes the way
+this ends in the same state: what is proved is not copied again. Where a place lets nothing be moved any more at this hour the
+job is put down as it is, and taken up when it may go on. A job whose bytes a service moves by itself goes the way
 of `services.remote`.
 """
 
 import logging
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 
 from alyx.core import clock
 from alyx.core.failpoints import declare, failpoint
 from alyx.core.transitions import transition
-from transfers.backends.base import BackendFailure, Failure, FileSpec, LeaseLost
+from transfers.backends.base import BackendFailure, Failure, FileSpec, LeaseLost, OutOfHours
 from transfers.models import TransferItem, TransferJob
 from transfers.rules.errors import ErrorCode, Side, policy
 from transfers.rules.lifecycle import JOB_WRITING, ItemState, JobState
-from transfers.rules.routing import CLAIMS_AT_MOST, STEP, cut
+from transfers.rules.routing import CLAIMS_AT_MOST, cut, step_at
 from transfers.services import remote
 from transfers.services.leases import Lease, claim_job
-from transfers.services.places import REMOTE_KINDS, backend_for, unusable
+from transfers.services.pacing import Pace
+from transfers.services.places import REMOTE_KINDS, unusable
 from transfers.services.settling import end_job, release_staging, settle_job
 from transfers.services.steps import Run, current, items_of, prove_and_promote, specs_of
 
@@ -45,6 +48,9 @@ def drive_job(*, job: uuid.UUID | None = None, windows: list[uuid.UUID] | None =
         remote.drive(lease, held) if held.backend in REMOTE_KINDS else _drive(lease, held)
     except LeaseLost as lost:
         log.warning("job %s: %s", lease.job_id, lost.detail)
+    except OutOfHours as closed:
+        log.info("job %s waits for the hours of %s", lease.job_id, closed.detail)
+        lease.put_down(timedelta(0), well=True)
     except Exception:
         lease.release()
         raise
@@ -75,11 +81,13 @@ def _move(lease: Lease, job: TransferJob) -> dict[uuid.UUID, Failure] | None:
             return None
         died = Failure(ErrorCode.WORKER_DIED, f"claimed {lease.claims} times", Side.BETWEEN)
         return dict.fromkeys(items, broken or died)
-    run = Run(lease, job, backend_for(job.source), backend_for(job.destination), clock.now().date())
+    pace = Pace(lease.beat, job.pk)
+    run = Run(lease, job, pace.backend(job.source), pace.backend(job.destination), clock.now().date(), pace)
+    pace.begin()
     failpoint(BEFORE_SEND)
     with lease.hold() as held:
         transition(TransferJob.objects.filter(pk=held.pk), sources=[J.SUBMITTING], to=J.SUBMITTED)
-    for part in cut(((pk, item.size_bytes) for pk, item in items.items()), STEP):
+    for part in cut(((pk, item.size_bytes) for pk, item in items.items()), step_at(pace.rate)):
         _step(run, [items[pk] for pk in part])
         if _hopeless(run):
             rest = (pk for pk in items if pk not in run.failures)
@@ -119,7 +127,7 @@ def _step(run: Run, items: list[TransferItem]) -> None:
 def _stage(run: Run, items: list[TransferItem], specs: Mapping[str, FileSpec]) -> None:
     todo = [specs[item.pk.hex] for item in items if item.state == I.BOUND]
     if todo:
-        outcomes = run.destination.send(run.source, run.spec(todo), run.lease.beat).outcomes
+        outcomes = run.destination.send(run.source, run.spec(todo), run.beat).outcomes
         failpoint(SENT)
         run.note(outcomes)
     with run.lease.hold():

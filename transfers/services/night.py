@@ -20,6 +20,7 @@ from transfers.backends.base import BackendFailure
 from transfers.models import NightWindow, TransferJob
 from transfers.models.window import WindowState
 from transfers.rules.lifecycle import JobState
+from transfers.services.hours import closed_places, waiting_jobs
 from transfers.services.leases import claimable
 from transfers.services.looking import Looked, due_looks, look_at_due
 from transfers.services.moving import drive_job
@@ -225,9 +226,10 @@ def _drive_all(windows: list[uuid.UUID], progress: Progress, patience_seconds: f
 
 
 def _waiting_for_a_place(windows: list[uuid.UUID]) -> int:
-    """Jobs that nobody can end now: their destination cannot be reached to bar a former owner, or the task elsewhere stands
-    still and says why."""
+    """Jobs that nobody can end now: their destination cannot be reached to bar a former owner, the task elsewhere stands still
+    and says why, or a place lets nothing be moved at this hour."""
     blocked = Q(fence__gt=1) & ~Q(destination__state="active")
     standing = Q(remote_state="active") & ~Q(remote_problem="")
-    rows = TransferJob.objects.filter(blocked | standing, window__in=windows)
+    shut = Q(pk__in=waiting_jobs(closed_places()), lease_owner="")
+    rows = TransferJob.objects.filter(blocked | standing | shut, window__in=windows)
     return rows.exclude(state=JobState.SETTLED).count()

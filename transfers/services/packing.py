@@ -17,6 +17,7 @@ from transfers.models.window import WindowState
 from transfers.rules.errors import ErrorCode
 from transfers.rules.lifecycle import ItemState
 from transfers.rules.routing import JOB, Bounds, cut
+from transfers.services.hours import closed_places
 from transfers.services.places import backend_for
 from transfers.services.planning import EVERYTHING, IN_LAB, Scope
 
@@ -40,6 +41,7 @@ SELECT i.id, i.size_bytes, s.repository_id, i.destination_id,
    AND d.content_version = i.content_version AND d.withdrawn_at IS NULL
    AND q.state = ANY (%(readable)s) AND r.state = 'active'
    AND s.repository_id = ANY (%(open)s::uuid[])
+   AND q.id <> ALL (%(closed)s::uuid[]) AND r.id <> ALL (%(closed)s::uuid[])
    AND (%(repository)s::uuid IS NULL OR %(repository)s::uuid IN (q.id, r.id))
    AND {IN_LAB.format(destination="r.id")}
  ORDER BY i.size_class DESC, i.not_before, s.repository_id, i.dest_path_key
@@ -53,7 +55,8 @@ travel alone, or, where a service carries them side by side, with their like."""
 
 @transaction.atomic
 def pack_jobs(*, actor: Any = None, scope: Scope = EVERYTHING, at_most: int = AT_ONCE) -> int:
-    """Put planned items of repositories whose window is open into jobs, and mark their copies INCOMING; how many jobs.
+    """Put planned items of repositories whose window is open into jobs, and mark their copies INCOMING; how many jobs. What
+    no place may be asked for at this hour stays planned.
 
     Each try is counted here, so that a file that kills its worker cannot do so for ever.
     """
@@ -63,6 +66,7 @@ def pack_jobs(*, actor: Any = None, scope: Scope = EVERYTHING, at_most: int = AT
     with connection.cursor() as cursor:
         parameters = scope.parameters | {
             "open": list(windows),
+            "closed": closed_places(),
             "limit": at_most,
             "poison": ErrorCode.WORKER_DIED,
         }

@@ -20,8 +20,10 @@ from alyx.core import clock
 from alyx.labs.models import MANAGING_ROLES, Lab, Membership, NotificationKind, User
 from alyx.labs.notifying import notify
 from datasets.models import SERVER_ROLES, Repository, RepositoryState
+from datasets.rules.bandwidth import passes, spans
 from transfers.models import Preflight
-from transfers.rules.preflight import Load, Seen, Verdict, judge, next_night, not_ours, preflight_due
+from transfers.rules.preflight import Load, Seen, Tonight, Verdict, judge, next_night, not_ours, preflight_due
+from transfers.rules.schedule import Night
 from transfers.services.places import allow_managing, block, probe, reachable
 from transfers.services.planning import EVERYTHING, SOURCES, Scope
 
@@ -48,7 +50,8 @@ class _Evening:
 
     at: datetime
     tonight: Mapping[Route, Load]
-    begins: Mapping[uuid.UUID, datetime]
+    nights: Mapping[uuid.UUID, Night]
+    places: Mapping[uuid.UUID, Repository]
 
     def comes_to(self, place: Repository) -> Load:
         return sum((load for (_, to), load in self.tonight.items() if to == place.pk), Load())
@@ -60,7 +63,27 @@ class _Evening:
         """How many others that send something tonight begin at this one's moment and fill a place that it fills."""
         filled = {to for source, to in self.tonight if source == place.pk}
         others = {source for source, to in self.tonight if to in filled and source != place.pk}
-        return Counter(self.begins.get(other) for other in others)[self.begins[place.pk]]
+        begins = Counter(self.nights[other].starts_at for other in others if other in self.nights)
+        return begins[self.nights[place.pk].starts_at]
+
+    def hours_of(self, place: Repository) -> Tonight | None:
+        """What its hours let pass while the windows of those that send from or to it are open."""
+        routes = [route for route in self.tonight if place.pk in route and route[0] in self.nights]
+        if not place.bandwidth or not routes:
+            return None
+        nights = [self.nights[source] for source, _ in routes]
+        start, end = min(night.starts_at for night in nights), max(night.ends_at for night in nights)
+        never = {other for route in routes for other in route if other != place.pk and self._never(route)}
+        return Tonight(
+            self.comes_to(place),
+            self.leaves(place),
+            tuple(spans([place.hours], max(start, self.at), end)),
+            tuple(sorted(self.places[other].name for other in never)),
+        )
+
+    def _never(self, route: Route) -> bool:
+        night, ends = self.nights[route[0]], [self.places[end].hours for end in route if end in self.places]
+        return passes(spans(ends, max(night.starts_at, self.at), night.ends_at)) == 0
 
 
 def is_due() -> bool:
@@ -120,9 +143,9 @@ def tonight(scope: Scope = EVERYTHING) -> dict[Route, Load]:
 
 
 def _evening(now: datetime) -> _Evening:
-    places = Repository.objects.exclude(state=RepositoryState.RETIRED)
-    begins = {place.pk: next_night(now, place.window_start, place.window_end, place.zone).starts_at for place in places}
-    return _Evening(now, tonight(), begins)
+    places = {place.pk: place for place in Repository.objects.exclude(state=RepositoryState.RETIRED)}
+    nights = {key: next_night(now, one.window_start, one.window_end, one.zone) for key, one in places.items()}
+    return _Evening(now, tonight(), nights, places)
 
 
 def _look(place: Repository, day: date, evening: _Evening, *, by_hand: bool) -> Preflight | None:
@@ -137,7 +160,14 @@ def _look(place: Repository, day: date, evening: _Evening, *, by_hand: bool) -> 
             RepositoryState.RETIRED,
         }
         seen = Seen(
-            is_filled, health.problem, health.detail, free, health.read_only, comes, evening.together_with(place)
+            is_filled,
+            health.problem,
+            health.detail,
+            free,
+            health.read_only,
+            comes,
+            evening.together_with(place),
+            evening.hours_of(place),
         )
         verdict = judge(seen)
     else:
@@ -157,7 +187,7 @@ def _look(place: Repository, day: date, evening: _Evening, *, by_hand: bool) -> 
         need_unknown=comes.unknown,
         send_files=leaves.files,
         send_bytes=leaves.size_bytes,
-        starts_at=evening.begins[place.pk],
+        starts_at=evening.nights[place.pk].starts_at,
     )
     return _store(row, verdict)
 

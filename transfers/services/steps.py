@@ -20,6 +20,7 @@ from transfers.models import TransferItem, TransferJob
 from transfers.rules.errors import Side, policy
 from transfers.rules.lifecycle import IN_FLIGHT
 from transfers.services.leases import Lease
+from transfers.services.pacing import Pace
 from transfers.services.places import block
 from transfers.services.registering import register_proved
 
@@ -36,7 +37,13 @@ class Run:
     source: Backend
     destination: Backend
     on: date
+    pace: Pace | None = None
+    """None where no bytes pass through this process."""
     failures: dict[uuid.UUID, Failure] = field(default_factory=dict)
+
+    def beat(self) -> bool:
+        """What backends ask between pieces."""
+        return self.pace.beat() if self.pace is not None else self.lease.beat()
 
     def spec(self, files: Sequence[FileSpec]) -> JobSpec:
         """These files, sent under our fence."""
@@ -129,7 +136,7 @@ def _prove(run: Run, files: dict[str, TransferItem], specs: Mapping[str, FileSpe
     todo = [specs[key] for key, item in files.items() if item.pk not in run.failures]
     if not todo:
         return {}
-    outcomes = run.destination.prove(run.source, run.spec(todo), run.lease.beat)
+    outcomes = run.destination.prove(run.source, run.spec(todo), run.beat)
     run.note(outcomes)
     failpoint(PROVED)
     return {key: outcome for key, outcome in outcomes.items() if isinstance(outcome, Proved)}
@@ -162,7 +169,7 @@ def _promote(
         del proofs[key]
     if not proofs:
         return
-    outcomes = run.destination.promote(run.spec([specs[key] for key in proofs]), proofs, run.lease.beat)
+    outcomes = run.destination.promote(run.spec([specs[key] for key in proofs]), proofs, run.beat)
     run.note(outcomes)
     for key in [key for key in proofs if files[key].pk in run.failures]:
         del proofs[key]

@@ -354,12 +354,18 @@ def _status_lines(status: queries.Status) -> list[str]:
         lines.append(f"- {place.name} ({place.role}{labs}), {place.state}: {counts}")
         if place.why and place.state == "active":
             lines.append(f"    {place.why}")
+        if place.bandwidth:
+            lines.append(f"    bandwidth: {place.bandwidth}")
         if place.next_night:
             lines.append(f"    next night {place.next_night:%Y-%m-%d %H:%M} UTC")
     items = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(status.items.items()))
     lines.append(f"transfers: {items or 'none yet'}")
     lines += [f"open: {window}" for window in status.open_windows]
+    for job in status.jobs:
+        lines.append(f"job {job['id']} {job['from']} → {job['to']}: {job['state']}, {job['files']} files")
+        lines += [f"    {job['waits']}"] if job["waits"] else []
     lines += [
-        f"job {job['id']} {job['from']} → {job['to']}: {job['state']}, {job['files']} files" for job in status.jobs
+        f"{_files(hold.files)} between {' and '.join(hold.ends)} ({hold.size_bytes} bytes): {hold.says}. To act: {hold.who}."
+        for hold in status.holds
     ]
     return lines + _trouble_lines(status)
