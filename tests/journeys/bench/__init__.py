@@ -1,0 +1,1 @@
+"""The screens of a tablet, against a served instance that can be killed."""
