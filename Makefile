@@ -10,10 +10,10 @@ SOURCES := alyx subjects sessions datasets transfers rig_outbox tests demo bench
 export PYTHONDONTWRITEBYTECODE :=  # an instance is many processes; each would compile everything anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev test test-faults check lint types goldens bench screenshots clean
+.PHONY: help demo serve dev test test-faults journeys journal-random check lint types client client-check goldens bench screenshots clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.dev ## a small lab, a night of copies, an analyst; then serves (ARGS=--once: ends instead)
 	@$(PY) -m demo $(ARGS)
@@ -31,7 +31,13 @@ test: $(VENV)/.dev ## every test on the embedded PostgreSQL, then the integratio
 test-faults: $(VENV)/.dev ## kills, faults on the wire, the soak, the model: whole, in under 50 minutes
 	@$(PY) -m tests.run --faults $(ARGS)
 
-check: lint types ## lint, types, import contracts, missing migrations, settings, goldens
+journeys: $(VENV)/.dev ## days of real people in a real browser, alone
+	@$(PY) -m tests.run --journeys $(ARGS)
+
+journal-random: $(VENV)/.dev ## 10,000 random histories of the bench screens' journal, in a real browser
+	@ALYX_HISTORIES=10000 $(PY) -m tests.run --journeys tests/journeys/bench/test_random.py
+
+check: lint types client-check ## lint, types, import contracts, missing migrations, settings, goldens
 	$(PY) -m pytest -q tests/contracts -m "not once"
 
 lint: $(VENV)/.dev
@@ -43,6 +49,12 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(VENV)/bin/mypy --explicit-package-bases $(SOURCES)
+
+client: ## the bench screens' scripts, built from alyx/client (needs Node.js)
+	sh alyx/client/build.sh
+
+client-check: ## their types, their tests, and that the built ones are of these sources (where Node.js is)
+	sh alyx/client/check.sh
 
 goldens: $(VENV)/.dev ## write the golden files anew; read the diff before you commit it
 	ALYX_REFRESH_GOLDENS=1 $(PY) -m pytest -q tests/contracts

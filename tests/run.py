@@ -65,6 +65,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     if "--screenshots" in arguments:
         return screenshots()
+    if "--journeys" in arguments:
+        return journeys([one for one in arguments if one != "--journeys"])
     if "--faults" in arguments:
         return faults([one for one in arguments if one != "--faults"])
     chosen = list(arguments) or list(PARALLEL)
@@ -153,6 +155,18 @@ def screenshots() -> int:
         sys.stderr.write(f"screenshots: {missing}\n")
         return 1
     return 0 if pytest("screenshots", ["-m", "browser"], environment).passed else 1
+
+
+def journeys(arguments: list[str]) -> int:
+    """Only the days of real people, in a real browser."""
+    try:
+        environment = {"ALYX_CHROMIUM": browser()}
+    except Missing as missing:
+        sys.stderr.write(f"journeys: {missing}\n")
+        return 1
+    outcome = pytest("journeys in a real browser", [*(arguments or ["tests/journeys"]), "-m", NOT_FAULTS], environment)
+    say(str(outcome))
+    return 0 if outcome.passed else 1
 
 
 def faults(arguments: list[str]) -> int:
