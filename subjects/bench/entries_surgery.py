@@ -18,6 +18,7 @@ from subjects.services.surgery_bench import (
     open_at_bench,
     plan_part,
     put_part,
+    set_column,
     set_field,
     start_at_bench,
     take_part,
@@ -106,10 +107,7 @@ def drug(applied: Applied) -> Result:
 
 def part(applied: Applied) -> Result:
     """`{id, part, values, at?, base?}`: a headplate, craniotomy, injection, implant or perfusion."""
-    kind = applied.said("part", str)
-    if kind in {"drug", "event"}:
-        raise Invalid.of("part", f"a {kind} is recorded as surgery.{kind}")
-    return _put(kind, applied, applied.said("values", dict))
+    return _put(_kind(applied), applied, applied.said("values", dict))
 
 
 def un_part(applied: Applied, result: Result) -> Result:
@@ -128,6 +126,65 @@ def un_part(applied: Applied, result: Result) -> Result:
             base=result["after"],
         )
     return {"undone": f"surgery.{kind}"}
+
+
+def column(applied: Applied) -> Result:
+    """`{id, part, column, value, base}`: one coordinate or other column of a part that is done or planned."""
+    surgery = applied.subject_of()
+    done = set_column(
+        actor=applied.actor,
+        surgery_id=surgery,
+        kind=_kind(applied),
+        key=applied.said("id", UUID),
+        column=applied.said("column", str),
+        value=applied.body.get("value"),
+        base=applied.body.get("base"),
+        at=applied.at,
+    )
+    return {"surgery": str(surgery), **done}
+
+
+def un_column(applied: Applied, result: Result) -> Result:
+    """It says again what it said."""
+    done = set_column(
+        actor=applied.actor,
+        surgery_id=UUID(result["surgery"]),
+        kind=result["part"],
+        key=UUID(result["id"]),
+        column=result["column"],
+        value=result["before"],
+        base=result["value"],
+        at=applied.at,
+    )
+    return {"undone": "surgery.column", "value": done["value"]}
+
+
+def take(applied: Applied) -> Result:
+    """`{part, id}`: what somebody else, or another tablet, recorded did not happen."""
+    surgery, kind, key = applied.subject_of(), applied.said("part", str), applied.said("id", UUID)
+    taken = take_part(actor=applied.actor, surgery_id=surgery, kind=kind, key=key)
+    return {"surgery": str(surgery), "part": kind, "id": str(key), "taken": taken}
+
+
+def un_take(applied: Applied, result: Result) -> Result:
+    """It did happen."""
+    if taken := result["taken"]:
+        put_part(
+            actor=applied.actor,
+            surgery_id=UUID(result["surgery"]),
+            kind=result["part"],
+            key=UUID(result["id"]),
+            values=taken["values"],
+            at=instant(taken["at"]) if taken["at"] else applied.at,
+        )
+    return {"undone": "surgery.take"}
+
+
+def _kind(applied: Applied) -> str:
+    kind = applied.said("part", str)
+    if kind in {"drug", "event"}:
+        raise Invalid.of("part", f"a {kind} is recorded as surgery.{kind}")
+    return kind
 
 
 def plan(applied: Applied) -> Result:
@@ -216,6 +273,8 @@ register("surgery.field", field, undo=un_field, lab_of=lab_of, label="field of a
 register("surgery.event", event, undo=un_part, lab_of=lab_of, label="event of a surgery")
 register("surgery.drug", drug, undo=un_part, lab_of=lab_of, label="drug in a surgery")
 register("surgery.part", part, undo=un_part, lab_of=lab_of, label="part of a surgery")
+register("surgery.column", column, undo=un_column, lab_of=lab_of, label="coordinate in a surgery")
+register("surgery.take", take, undo=un_take, lab_of=lab_of, label="taking back in a surgery")
 register("surgery.plan", plan, undo=un_plan, lab_of=lab_of, label="planned site of a surgery")
 register("surgery.photo", photo, undo=un_photo, lab_of=lab_of, label="photo of a surgery")
 register("surgery.end", end, undo=un_end, lab_of=lab_of, label="end of a surgery")

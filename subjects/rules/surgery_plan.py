@@ -63,6 +63,8 @@ SAID: dict[str, dict[str, Check]] = {
     "event": {"what": _what, "value": at_least_0, "unit": _unit},
 }
 """Kind → column → what its value must be; null empties it where that is possible."""
+NUMBERS = ("_mm", "_nl", "_min", "_ua", "_deg", "_ml", "_mg_per_kg", "_percent", "_g")
+"""How columns that hold numbers end."""
 _NEVER_EMPTY = {"drug": {"drug"}, "event": {"what"}}
 
 

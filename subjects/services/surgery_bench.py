@@ -18,8 +18,8 @@ from alyx.core.errors import Conflict, Invalid, NotFound
 from alyx.core.flags import Doubt, confirmed, raise_flags
 from subjects.models import Outcome, Subject, Surgery, SurgeryTemplate
 from subjects.permissions import Act, authorise_animal, may_animal
-from subjects.rules.surgery_fields import FIELDS, Unfit, merged, merged_columns
-from subjects.rules.surgery_plan import plan_faults
+from subjects.rules.surgery_fields import FIELDS, Unfit, merged, merged_columns, number
+from subjects.rules.surgery_plan import NUMBERS, SAID, part_faults, plan_faults
 from subjects.services.parts import PARTS
 from subjects.services.surgery import change_surgery, end_surgery, preview_end, record_surgery, withdraw_surgery
 from subjects.services.templates import filled_from
@@ -196,11 +196,52 @@ def put_part(
 
 
 @transaction.atomic
-def take_part(*, actor: Any, surgery_id: UUID, kind: str, key: UUID) -> None:
-    """The part was not done: out of every answer; the history keeps it. Taken out already is fine. Raises Forbidden, NotFound."""
+def take_part(*, actor: Any, surgery_id: UUID, kind: str, key: UUID) -> dict[str, Any] | None:
+    """The part was not done: out of every answer; the history keeps it. Taken out already is fine: None, else what it said
+    and when it was (`values`, `at`). Raises Invalid, Forbidden, NotFound."""
+    model = PARTS.get(kind)
+    if model is None:
+        raise Invalid.of("part", f"{kind!r} is no part of a surgery; parts are {', '.join(PARTS)}")
     surgery = open_at_bench(actor, surgery_id)
-    if _row(PARTS[kind], surgery, key) is not None:
-        _write(actor, surgery, {"part": kind, "id": key, "remove": True})
+    row = _row(model, surgery, key)
+    if row is None or getattr(row, "withdrawn_at", None) is not None:
+        return None
+    values = {name: wire(getattr(row, _attribute(row, name))) for name in SAID[kind]}
+    wall = row.started_wall if kind == "implant" else row.at_wall
+    _write(actor, surgery, {"part": kind, "id": key, "remove": True})
+    at = clock.wall_to_utc(wall, surgery.zone).isoformat() if wall else None
+    return {"values": {name: value for name, value in values.items() if value is not None}, "at": at}
+
+
+@transaction.atomic
+def set_column(
+    *, actor: Any, surgery_id: UUID, kind: str, key: UUID, column: str, value: Any, base: Any, at: datetime
+) -> dict[str, Any]:
+    """One column of a part, done or planned, as a field: merged with what others wrote since `base`.
+
+    Raises Invalid, Forbidden, NotFound; Conflict, with `theirs`, when both changed it.
+    """
+    mine, seen = (_read_column(kind, column, one) for one in (value, base))
+    surgery = open_at_bench(actor, surgery_id, at)
+    row = _row(PARTS[kind], surgery, key)
+    planned = next((one for one in plan_of(surgery) if one["id"] == str(key)), None)
+    if row is None and planned is None:
+        raise Conflict("somebody took this site out meanwhile; plan or record it again if it is right")
+    now = wire(getattr(row, _attribute(row, column))) if row is not None else (planned or {}).get(column)
+    found = merged(column, seen, mine, now)
+    name = f"{key}.{column}"
+    if not found.agreed:
+        raise Conflict(
+            f"{column}: somebody changed it meanwhile; choose which of the two it is",
+            fields={column: f"it says {typed(now)!r} by now, and was {typed(seen)!r} when you changed it"},
+            extra={"field": name, "base": typed(seen), "mine": typed(mine), "theirs": typed(now)},
+        )
+    if found.value != now:
+        if row is not None:
+            _write(actor, surgery, {"part": kind, "id": key, column: found.value})
+        else:
+            plan_part(actor=actor, surgery_id=surgery_id, item={**(planned or {}), column: found.value})
+    return {"id": str(key), "part": kind, "column": column, "field": name, "value": found.value, "before": now}
 
 
 @transaction.atomic
@@ -317,6 +358,20 @@ def _read(field: str, value: Any) -> Any:
 
 def _stored(value: Any) -> Any:
     return sorted(value, key=str) if isinstance(value, frozenset) else value
+
+
+def _read_column(kind: str, column: str, value: Any) -> Any:
+    said = value
+    try:
+        if column.endswith(NUMBERS):
+            said = number(value)
+        elif value in (None, ""):
+            said = None
+    except Unfit as unfit:
+        raise Invalid.of(column, str(unfit)) from None
+    if faults := part_faults(kind, {column: said}):
+        raise Invalid("; ".join(faults.values()), fields=faults)
+    return said
 
 
 def _row(model: type[Model], surgery: Surgery, key: UUID) -> Any:
