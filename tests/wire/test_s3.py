@@ -15,6 +15,7 @@ from tests.transfers.world import World, digest_of, make_world, run
 from tests.wire.conftest import Spoiled
 from tests.wire.proxy import ASK_LATER
 from transfers.models import TransferItem, TransferJob
+from transfers.services import night
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -58,6 +59,10 @@ MORE: dict[str, Plants] = {
     "the service asks for patience": [("instead", "", {"times": 5, "answer": BUSY_FOR_A_SECOND})],
     "the service asks for patience and does not say how long": [("instead", "", {"times": 12, "answer": BUSY})],
     "listings break off": [("truncate", LIST, {"after": 400, "times": 4})],
+    "answers end within their heads": [
+        ("truncate", "", {"after": after, "times": 2, "skip": 5 * number})
+        for number, after in enumerate((17, 60, 120, 200))
+    ],
     "nothing is answered at all": [("drop", "", {"after": 0, "times": 25})],
 }
 
@@ -99,7 +104,9 @@ def nights(bucket: Bucket, contents: dict[str, bytes]) -> int:
 
 
 def check_end(bucket: Bucket, contents: dict[str, bytes]) -> None:
-    """The one end state."""
+    """The one end state: where the staging place could not be cleared because of the wire, the sweep of a week later did."""
+    clock.advance(timedelta(days=8))
+    night.sweep()
     assert (bucket.staged(), bucket.uploads()) == ([], [])
     assert len(bucket.data()) == len(contents)
     done = TransferItem.objects.filter(destination=bucket.repository, state="done")

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from transfers.backends.base import FREE, BackendFailure, Beat, Evidence, Meter, Reader, unattended
 from transfers.backends.parallel import in_order
+from transfers.backends.s3.answers import UNREADABLE, broken_off, whole
 from transfers.backends.s3.errors import failure_of, is_absent, is_refused_condition, is_unknown_condition, said
 from transfers.backends.s3.place import Place
 from transfers.rules.errors import ErrorCode, Side
@@ -60,13 +61,21 @@ class Objects:
 
     def ask(self, operation: str, **arguments: Any) -> Any:
         """One request to the bucket. Raises ClientError, BotoCoreError, BackendFailure."""
-        return getattr(self.place.client(self.side), operation)(Bucket=self.place.bucket, **arguments)
+        call = getattr(self.place.client(self.side), operation)
+        try:
+            answer = call(Bucket=self.place.bucket, **arguments)
+        except UNREADABLE as error:
+            raise broken_off(self.place.endpoint) from error
+        return whole(operation, answer, self.place.endpoint)
 
     def pages(self, operation: str, **arguments: Any) -> Iterator[Any]:
         """All pages of a listing. Raises BackendFailure."""
         try:
             pages = self.place.client(self.side).get_paginator(operation)
-            yield from pages.paginate(Bucket=self.place.bucket, **arguments)
+            for page in pages.paginate(Bucket=self.place.bucket, **arguments):
+                yield whole(operation, page, self.place.endpoint)
+        except UNREADABLE as error:
+            raise failure_of(broken_off(self.place.endpoint), self.side) from error
         except (ClientError, BotoCoreError) as error:
             raise failure_of(error, self.side) from error
 
