@@ -52,6 +52,16 @@ LONG = (
 )
 """What begins first, so that no worker is left with something long at the end."""
 
+WHOLE = os.environ.get("ALYX_WHOLE", "")
+"""What `make test-faults` sets: another order, and what the tests counted is told together at the end."""
+LONG_FAULTS = (
+    *("tests/soak/test_soak", "tests/wire/test_s3", "tests/wire/test_postgres", "tests/model/test_evidence"),
+    *("tests/kill/test_matrix", "tests/globus/test_killed_night", "tests/soak/test_rows", "tests/wire/test_redis"),
+)
+"""The soak has a worker for itself: behind it waits only what is over at once."""
+SINGLY = "tests/model/test_protocol"
+"""Tests that share nothing and compute for long: one by one to whoever is free."""
+
 
 def use_database() -> None:
     """Point Django at the database: pytest-django has read the settings before any conftest could start one."""
@@ -115,13 +125,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long ones first, else as they were."""
-    items.sort(key=lambda item: next((place for place, long in enumerate(LONG) if item.nodeid.startswith(long)), 99))
+    order = LONG_FAULTS if WHOLE else LONG
+    items.sort(key=lambda item: next((place for place, long in enumerate(order) if item.nodeid.startswith(long)), 99))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests counted: cases, kills, faults, histories."""
+    if not WHOLE:
+        return
+    told = [line for report in terminalreporter.getreports("passed") for line in report.capstdout.splitlines()]
+    terminalreporter.section("what was counted")
+    for line in filter(str.strip, told):
+        terminalreporter.write_line(line)
 
 
 class BySharing(LoadScopeScheduling):  # type: ignore[misc]
     """A worker gets a file, or a whole folder that shares."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if WHOLE and nodeid.startswith(SINGLY):
+            return nodeid
         return next((folder for folder in SHARING if nodeid.startswith(folder)), nodeid.split("::", maxsplit=1)[0])
 
 

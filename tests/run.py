@@ -30,9 +30,22 @@ INTEGRATION = f"not model and not browser and not embedded and not once and {NOT
 """What is run again on the servers: not what needs no server, looks at pages, tries the embedded ones or every page and body."""
 
 
-FAULTS = ("tests/wire", "tests/soak", "tests/kill", "tests/model", "tests/s3/test_killed.py", "tests/globus/test_killed.py",
-          "tests/backends/test_posix_killed.py")  # fmt: skip
+FAULTS = (
+    "tests/soak",
+    "tests/wire",
+    "tests/model",
+    "tests/kill",
+    "tests/globus/test_killed_night.py",
+    "tests/globus/test_killed.py",
+    "tests/s3/test_killed.py",
+    "tests/agent/test_agent_killed.py",
+    "tests/backends/test_posix_killed.py",
+    "tests/labs/test_mailing_killed.py",
+    "tests/imports/test_killed.py",
+)
 """Where `make test-faults` looks: with what is marked `faults`, and with the short selection of it in `make test`."""
+BESIDE = ("-n", "3", "--no-loadscope-reorder", "--durations", "20", "--tb=short")
+"""How: the soak alone in one process, the rest in two; they wait for leases, servers and children more than they compute."""
 
 UNWANTED = {"DATABASE_URL", "REDIS_URL", "PYTHONDONTWRITEBYTECODE"}
 """What the tests' processes do not take over: servers are named by us, and each of the hundreds of processes would compile anew."""
@@ -170,11 +183,14 @@ def journeys(arguments: list[str]) -> int:
 
 
 def faults(arguments: list[str]) -> int:
-    """The whole of what breaks things on purpose: kills, faults on the wire, the soak, the model. One after the other."""
-    chosen = arguments or list(FAULTS)
-    outcome = pytest(
-        "everything that breaks something on purpose", [*chosen, "--durations", "20", "-rA", "--tb=short"], {}
-    )
+    """The whole of what breaks things on purpose: kills, faults on the wire, the soak, the model; what each counted, together."""
+    try:
+        install({"redis-server": "redis-server"})
+    except Missing as missing:
+        say(f"tests: no faults between a worker and Redis, so this is not the whole: {missing}")
+        return 1
+    chosen = arguments or [*FAULTS, *BESIDE]
+    outcome = pytest("everything that breaks something on purpose", chosen, {"ALYX_WHOLE": "faults"})
     say(str(outcome))
     return 0 if outcome.passed else 1
 

@@ -76,6 +76,7 @@ def test_the_protocol_holds() -> None:
         AsWritten,
         settings=settings(COMMON, max_examples=RUNS, derandomize=True, phases=[Phase.generate, Phase.shrink]),
     )
+    print(f"model: {RUNS} histories hold, with {AsWritten.totals.get('killed worker', 0)} workers killed")
     if RUNS < 1_000:
         return  # too few to count
     missed = {what: (AsWritten.totals.get(what, 0), least) for what, least in REACHED.items()}
@@ -91,8 +92,7 @@ def test_each_missing_safeguard_is_found(
         monkeypatch.setattr(evidence, "proves", WEAKER[safeguard])
     promise, histories = _hunt(safeguard)
     capsys.readouterr()  # the failing history, which is the expected one
-    with capsys.disabled():
-        print(f"\n{safeguard:<55} {promise or 'SURVIVED':<45} {histories:>6} histories", end=" ")
+    print(f"mutant: {safeguard:<55} {promise or 'SURVIVED':<45} {histories:>6} histories")
     assert promise is not None, f"nobody missed it: {safeguard}"
     assert promise in FOUND_AS[safeguard]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datasets.models import Dataset, FileRecord, Repository
+from datasets.models import ContentVersion, Dataset, FileRecord, HashState, Repository
+from datasets.rules import alf
 from datasets.rules.copies import CopyState
 from tests.s3.buckets import Bucket, make_bucket
 from tests.transfers.world import World, digest_of, make_world, write
@@ -39,18 +40,14 @@ class SoakLab:
 
     def record(self, day: int, files: int) -> None:
         """A day's files, some of them with a fault."""
-        for number in range(files):
-            content = self.dice.randbytes(self.dice.randrange(1, 3_000))
-            fault = self.dice.choice(FILE_FAULTS) if self.dice.random() < FAULTY else ""
-            dataset = self.world.add_file(
-                content,
-                name=f"obj{day}x{number}.times.npy",
-                state=CopyState.ANNOUNCED if fault == "late" else CopyState.CLAIMED,
-                central=self.bucket is None,
-            )
-            self.contents[str(dataset.pk)] = content
-            if fault:
-                self.plant(day, fault, dataset, content)
+        contents = [self.dice.randbytes(self.dice.randrange(1, 3_000)) for _ in range(files)]
+        faults = [self.dice.choice(FILE_FAULTS) if self.dice.random() < FAULTY else "" for _ in contents]
+        states = [CopyState.ANNOUNCED if fault == "late" else CopyState.CLAIMED for fault in faults]
+        made = register(self.world, f"obj{day}x", contents, states, central=self.bucket is None)
+        for number, dataset in enumerate(made):
+            self.contents[str(dataset.pk)] = contents[number]
+            if faults[number]:
+                self.plant(day, faults[number], dataset, contents[number])
         if self.dice.random() < FAULTY:
             self.unplug(day)
 
@@ -127,6 +124,53 @@ class SoakLab:
             assert digest_of(stored) == copy.md5, f"a false claim: {copy}"
             assert stored == self.contents[str(copy.dataset_id)]
         return len(proved)
+
+
+def register(
+    world: World, prefix: str, contents: list[bytes], states: list[CopyState], *, central: bool = True
+) -> list[Dataset]:
+    """Files on the lab's disk and in the registry, as `World.add_file` does for one: many in a few statements.
+
+    `states`: of each one's record at the lab. They are not among the world's own datasets.
+    """
+    made = [
+        Dataset(
+            session=world.session,
+            collection="alf",
+            name=f"{prefix}{number}.times.npy",
+            dataset_type=world.dataset_type,
+            data_format=world.data_format,
+            size_bytes=len(content),
+            md5=digest_of(content),
+            hash_state=HashState.ATTESTED,
+        )
+        for number, content in enumerate(contents)
+    ]
+    here = [copy_of(world, *one, world.here) for one in zip(made, states, strict=True)]
+    there = [copy_of(world, dataset, CopyState.EXPECTED, world.central) for dataset in made if central]
+    Dataset.objects.bulk_create(made)
+    ContentVersion.objects.bulk_create(
+        ContentVersion(dataset=one, content_version=1, size_bytes=one.size_bytes, md5=one.md5) for one in made
+    )
+    FileRecord.objects.bulk_create(here + there)
+    for copy, content in zip(here, contents, strict=True):
+        write(world.here, copy.stored_path, content)
+    return made
+
+
+def copy_of(world: World, dataset: Dataset, state: CopyState, place: Repository) -> FileRecord:
+    """A record at a place, not saved."""
+    path = f"{world.session}/{dataset.path}"
+    stored = alf.with_uuid(path, dataset.pk) if place.uuid_in_names else path
+    return FileRecord(
+        dataset=dataset,
+        repository=place,
+        relative_path=path,
+        stored_path=stored,
+        path_key=alf.path_key(stored, case_sensitive=place.case_sensitive),
+        content_version=1,
+        state=state,
+    )
 
 
 def make_labs(folder: Path, count: int, buckets: list[Place], seed: int) -> list[SoakLab]:
