@@ -50,8 +50,10 @@ export function offerLogin(journal: Journal): void {
       .login(name.value, password.value)
       .then((message) => {
         if (message) said.textContent = message;
-        else if (journal.status().otherUser) location.reload(); // this is another person's page now
-        else close();
+        else if (journal.status().otherUser) {
+          navigator.serviceWorker?.controller?.postMessage({ forget: true });
+          location.reload(); // this is another person's page now
+        } else close();
       })
       .catch(() => {
         said.textContent = "There is no connection to the server. Nothing is lost: try again later.";

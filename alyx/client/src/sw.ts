@@ -34,7 +34,8 @@ self.addEventListener("activate", (event) => {
 });
 
 self.addEventListener("message", (event) => {
-  const address = (event.data as { keep?: unknown }).keep;
+  const { keep: address, forget } = event.data as { keep?: unknown; forget?: unknown };
+  if (forget) event.waitUntil(caches.delete(PAGES));
   if (typeof address === "string" && isBench(address)) event.waitUntil(fetched(address));
 });
 
@@ -42,7 +43,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const address = new URL(request.url);
   if (address.origin !== self.location.origin) return;
-  if (address.pathname === "/admin/logout/") event.respondWith(loggedOut(request));
+  if (address.pathname === "/admin/logout/" || (address.pathname === "/admin/login/" && request.method === "POST")) event.respondWith(otherLogin(request));
   else if (request.method !== "GET") return;
   else if (assets.includes(address.pathname)) event.respondWith(file(request));
   else if (request.mode === "navigate" && isBench(address.pathname)) event.respondWith(page(request));
@@ -132,7 +133,8 @@ async function keep(address: string, answer: Response): Promise<void> {
   await cache.put(address, answer);
 }
 
-async function loggedOut(request: Request): Promise<Response> {
+/** Whoever is here next sees no page of who was here before. */
+async function otherLogin(request: Request): Promise<Response> {
   const answer = await fetch(request);
   await caches.delete(PAGES);
   return answer;

@@ -122,7 +122,8 @@ class Bench:
 
 def with_password(user: User, password: str) -> User:
     """One that the instance takes: tests' own hashes are cheap ones that it does not know."""
-    user.password = PBKDF2PasswordHasher().encode(password, "salt", iterations=1_000)
+    hasher = PBKDF2PasswordHasher()
+    user.password = hasher.encode(password, hasher.salt())  # a cheaper one would be made anew at the first login
     user.save(update_fields=["password"])
     return user
 

@@ -60,7 +60,11 @@ class Tablet:
     def _opened(self, page: Page, path: str) -> Page:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(self.url + path)
-        page.wait_for_selector("body[data-started=yes]")
+        try:
+            page.wait_for_selector("body[data-started=yes]")
+        except Error as error:
+            shown = page.locator("body").inner_text()
+            raise AssertionError(f"{path} did not start: {page.url}\n{shown[:1500]}\n{self.errors}") from error
         return page
 
     def ready_offline(self) -> None:

@@ -188,6 +188,7 @@ def test_a_session_that_is_withdrawn_meanwhile(tablet_of: TabletOf, room: Room, 
     up.do(lambda: Session.objects.filter(pk=session.pk).update(withdrawn_at=None))
     entry.get_by_role("button", name="Try again").click()
     expect(page.locator("#nothing-kept")).to_be_visible()
+    saved(page)
     assert written(session) == ["kept words"]
 
 
