@@ -16,5 +16,5 @@ for name in idb jsqr; do
   cp "node_modules/$name/LICENSE" "$out/LICENSE.$name.txt"
 done
 # For the tests that run the journal itself: as it is written, so that a test can take a line out of it.
-[ ! -f test/histories.ts ] || node_modules/.bin/esbuild test/histories.ts --bundle --format=esm --target=es2022 --legal-comments=inline \
+[ ! -f test/histories.ts ] || node_modules/.bin/esbuild test/histories.ts --bundle --format=iife --target=es2022 --legal-comments=inline \
   --charset=utf8 --log-level=warning --outfile="$histories"

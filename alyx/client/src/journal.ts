@@ -14,6 +14,8 @@ export { JournalUnavailable } from "./types";
 
 /** What tests replace. */
 export interface Parts {
+  /** Of the database, the lock and the channel; default: the user. */
+  name?: string;
   store?: Store;
   fetch?: Fetch;
   clock?: () => number;
@@ -43,7 +45,7 @@ export class Journal {
     private readonly tab: string,
     parts: Parts,
   ) {
-    this.sender = new Sender(store, cache, net, `alyx-sender-${user}`, parts.retryMs);
+    this.sender = new Sender(store, cache, net, `alyx-sender-${parts.name ?? user}`, parts.retryMs);
     this.drafts = new Drafts(store, cache, {
       user,
       tab,
@@ -66,7 +68,7 @@ export class Journal {
 
   /** The journal of this person on this device. Raises JournalUnavailable with words for a person. */
   static async open(user: string, parts: Parts = {}): Promise<Journal> {
-    const store = parts.store ?? (await IdbStore.open(user));
+    const store = parts.store ?? (await IdbStore.open(parts.name ?? user));
     try {
       return await Journal.on(store, user, parts);
     } catch (error) {
@@ -85,7 +87,7 @@ export class Journal {
     const tab = uuid();
     await held(`alyx-tab-${tab}`);
     await store.sweep(new Date(clock() - KEPT_FOR_MS).toISOString());
-    const cache = await Cache.load(store, user);
+    const cache = await Cache.load(store, parts.name ?? user);
     const journal = new Journal(user, store, cache, new Net(user, fetched, clock), clock, tab, parts);
     await journal.drafts.recover();
     journal.wake();

@@ -11,7 +11,7 @@ const LONGEST_WAIT_MS = 30_000;
 
 export class Sender {
   standing = { online: true, needsLogin: false, otherUser: "" };
-  private running = false;
+  private running: Promise<void> | undefined;
   private again = false;
   private stopped = false;
   private failures = 0;
@@ -31,19 +31,22 @@ export class Sender {
     else void this.drain().catch(() => this.later());
   }
 
-  /** Try until nothing waits or something is in the way. */
+  /** Try until nothing waits or something is in the way; one that is at it already is waited for. */
   async drain(): Promise<void> {
-    if (this.running || this.stopped) return;
-    this.running = true;
+    if (this.running) return this.running;
+    if (this.stopped) return;
     clearTimeout(this.timer);
-    try {
-      do {
-        this.again = false;
-        await this.alone(() => this.sendAll());
-      } while (this.again && !this.stopped && this.failures === 0);
-    } finally {
-      this.running = false;
-    }
+    this.running = this.round().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async round(): Promise<void> {
+    do {
+      this.again = false;
+      await this.alone(() => this.sendAll());
+    } while (this.again && !this.stopped && this.failures === 0);
   }
 
   async loggedIn(pulse: Pulse): Promise<void> {
