@@ -68,8 +68,15 @@ def sheet(request: HttpRequest, subject: Subject) -> dict[str, Any]:
             HandOver.objects.filter(subject=subject).select_related("from_user", "to_user", "by").order_by("-at")
         ),
         "jobs": _jobs(request, subject),
+        "surgery_url": _surgery_url(request, subject),
         "pedigree_url": reverse("admin:subjects_subject_pedigree", args=[subject.pk]),
     }
+
+
+def _surgery_url(request: HttpRequest, subject: Subject) -> str:
+    """Surgery mode with this animal on the table; empty for a dead one, and for who may not operate it."""
+    may = subject.died_on is None and may_do(request, Act.TREAT, subject)
+    return reverse("surgery_of", args=[subject.pk]) if may else ""
 
 
 HOW = ("housing__cage_type", "housing__enrichment", "housing__food")

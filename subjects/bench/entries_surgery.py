@@ -16,15 +16,12 @@ from subjects.services.surgery_bench import (
     Start,
     end_at_bench,
     open_at_bench,
-    plan_part,
-    put_part,
-    set_column,
     set_field,
     start_at_bench,
-    take_part,
     undo_end,
     undo_start,
 )
+from subjects.services.surgery_bench_parts import plan_part, put_part, set_column, take_part
 
 
 def start(applied: Applied) -> Result:

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from alyx.core.errors import NotFound
+from alyx.core.journal.kinds import as_uuid
+from alyx.core.journal.models import EntryState, JournalEntry
 from alyx.core.journal.views import bench, page
 from alyx.core.journal.worker import offline
 from alyx.core.reading import readable
@@ -16,6 +18,7 @@ from subjects.bench.surgery_state import surgery_state
 from subjects.models import Surgery
 from subjects.queries.surgery_bench import found_animals, surgery_room
 
+MOST_KEYS = 200
 offline(assets=["bench/surgery.js", "bench/surgery.css"], shells=["/surgery/"])
 
 
@@ -40,10 +43,16 @@ def animal_data(request: HttpRequest) -> HttpResponse:
 
 @bench("GET")
 def state_data(request: HttpRequest, key: UUID) -> HttpResponse:
-    """`/bench/data/surgery/<id>`: as it stands; withdrawn ones too, so that the screen can say so."""
+    """`/bench/data/surgery/<id>?known=`: as it stands; withdrawn ones too, so that the screen can say so.
+
+    `known`: keys of own entries with a comma between them; `applied` says which of them are in what follows.
+    """
     user: Any = request.user
+    keys = [found for text in request.GET.get("known", "").split(",")[:MOST_KEYS] if (found := as_uuid(text))]
+    rows = JournalEntry.objects.filter(user=user, key__in=keys, state__in=(EntryState.DONE, EntryState.UNDONE))
+    applied = [str(one) for one in rows.values_list("key", flat=True)]  # asked first: what follows is not older
     related = ("subject__lab", "subject__responsible_user", "subject__line", "subject__strain", "template")
     found = readable(user, Surgery.objects.select_related(*related).filter(pk=key)).first()
     if found is None:
         raise NotFound(f"there is no surgery {key}")
-    return JsonResponse(surgery_state(user, found))
+    return JsonResponse({**surgery_state(user, found), "applied": applied})

@@ -14,8 +14,9 @@ from subjects.queries.surgery_bench import cards
 from subjects.rules.surgery_fields import FIELDS
 from subjects.rules.surgery_plan import SAID
 from subjects.rules.template import days_after
-from subjects.services.surgery import preview_end
-from subjects.services.surgery_bench import field_of, plan_of, wire
+from subjects.services.surgery import Ending, preview_end
+from subjects.services.surgery_bench import field_of, wire
+from subjects.services.surgery_bench_parts import plan_of
 
 _PARTS = ("headplate", "craniotomy", "injection", "implant", "perfusion")
 
@@ -32,7 +33,7 @@ def surgery_state(actor: Any, surgery: Surgery) -> dict[str, Any]:
         "id": str(surgery.pk),
         "zone": surgery.zone,
         "withdrawn": surgery.withdrawn_at is not None,
-        "subject": cards([subject])[0],
+        "subject": _card_before(surgery, ending),
         "template": str(surgery.template_id) if surgery.template_id else None,
         "template_name": surgery.template.name if surgery.template else "",
         "post_op_days": days_after(surgery.template.content if surgery.template else {}),
@@ -71,6 +72,14 @@ def surgery_state(actor: Any, surgery: Surgery) -> dict[str, Any]:
         "implant_before_g": ending.implant_before_g,
         "may": bool(permitted(actor, [subject], Act.TREAT)),
     }
+
+
+def _card_before(surgery: Surgery, ending: Ending) -> dict[str, Any]:
+    """The animal as it came to the table: without this surgery and what it leaves on it."""
+    [card] = cards([surgery.subject], without=surgery.pk)
+    added = (card["implant_g"] or 0) - ending.implant_before_g
+    shifted = {name: None if card[name] is None else card[name] - added for name in ("expected_g", "min_g")}
+    return {**card, **shifted, "implant_g": ending.implant_before_g}
 
 
 def _given(given: Any) -> dict[str, Any]:

@@ -112,8 +112,8 @@ def surgery_room(actor: Any) -> dict[str, Any]:
     }
 
 
-def cards(animals: Sequence[Subject]) -> list[dict[str, Any]]:
-    """What is said of each animal at the table."""
+def cards(animals: Sequence[Subject], *, without: UUID | None = None) -> list[dict[str, Any]]:
+    """What is said of each animal at the table; among its surgeries is not the one that is looked at."""
     days = welfare_today(animals)
     now = clock.now()
     carried: dict[UUID, list[str]] = defaultdict(list)
@@ -121,9 +121,8 @@ def cards(animals: Sequence[Subject]) -> list[dict[str, Any]]:
     for row in Zygosity.objects.filter(subject__in=keys).select_related("allele").order_by("allele__nickname"):
         carried[row.subject_id].append(f"{row.allele.nickname} {row.get_state_display()}")
     before: dict[UUID, list[Surgery]] = defaultdict(list)
-    for surgery in (
-        Surgery.objects.shown().filter(subject__in=keys, started_wall__isnull=False).order_by("-started_wall")
-    ):
+    surgeries = Surgery.objects.shown().filter(subject__in=keys, started_wall__isnull=False).exclude(pk=without)
+    for surgery in surgeries.order_by("-started_wall"):
         before[surgery.subject_id].append(surgery)
     notes = _notes(keys)
     return [

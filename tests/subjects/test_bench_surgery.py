@@ -289,6 +289,53 @@ def test_the_plan_changes_and_is_undone(begun: Tablet) -> None:
     assert begun.state()["plan"] == []
 
 
+def test_a_coordinate_is_a_field_of_its_own_planned_or_done(begun: Tablet, lab: Lab) -> None:
+    site = {"id": str(uuid4()), "part": "craniotomy", "values": {"ap_mm": -2.0, "ml_mm": 1.5}}
+    where = {"id": site["id"], "part": "craniotomy", "column": "ap_mm"}
+    begun.done("surgery.plan", site)
+    moved = begun.done("surgery.column", {**where, "value": "-2,5", "base": "-2"})
+    assert begun.state()["plan"][0]["ap_mm"] == -2.5
+    begun.undo(moved)
+    assert begun.state()["plan"][0]["ap_mm"] == -2.0
+    begun.done("surgery.part", site)
+    other = Tablet(a_member(lab), surgery=begun.surgery)
+    begun.done("surgery.column", {**where, "value": "-2.1", "base": "-2"})
+    clash = other.tap("surgery.column", {**where, "value": "-2.4", "base": "-2"})
+    assert (clash["state"], clash["result"]["mine"], clash["result"]["theirs"]) == ("kept", "-2.4", "-2.1")
+    assert Craniotomy.objects.get().ap_mm == -2.1
+    gone = other.tap("surgery.column", {**where, "id": str(uuid4()), "value": "1", "base": ""})
+    assert "took this site out" in gone["message"]
+
+
+def test_what_another_tablet_recorded_is_taken_back_and_that_is_undone(
+    begun: Tablet, lab: Lab, carprofen: Drug
+) -> None:
+    key, event = str(uuid4()), str(uuid4())
+    begun.done("surgery.drug", {"id": key, "values": {"drug": str(carprofen.pk), "weight_g": 24.0}}, ago_s=60)
+    begun.done("surgery.event", {"id": event, "what": "isoflurane", "value": 2.0, "unit": "%"}, ago_s=60)
+    before = begun.state()
+    other = Tablet(a_member(lab), surgery=begun.surgery)
+    taken = [other.done("surgery.take", {"part": part, "id": one}) for part, one in (("drug", key), ("event", event))]
+    assert (begun.state()["drugs"], begun.state()["events"]) == ([], [])
+    again = other.done("surgery.take", {"part": "drug", "id": key})
+    assert again["result"]["taken"] is None
+    for answer in [again, *taken]:
+        assert other.undo(answer)["state"] == "done"
+    after = begun.state()
+    assert after["drugs"] == before["drugs"]
+    assert [(one["id"], one["value"], one["at"]) for one in after["events"]] == [
+        (one["id"], one["value"], one["at"]) for one in before["events"]
+    ]
+
+
+def test_the_state_says_which_entries_are_in_it(begun: Tablet) -> None:
+    done = begun.done("surgery.event", {"id": str(uuid4()), "what": "drilling"})
+    kept = begun.tap("surgery.event", {"id": str(uuid4()), "what": ""})
+    known = f"{done['key']},{kept['key']},{uuid4()},nonsense"
+    answer = begun.client.get(f"/bench/data/surgery/{begun.surgery}", {"known": known})
+    assert answer.json()["applied"] == [done["key"]]
+
+
 def test_narratives_of_two_people_are_both_kept(begun: Tablet, lab: Lab) -> None:
     other = Tablet(a_member(lab), surgery=begun.surgery)
     first = "Little bleeding here."
@@ -302,7 +349,9 @@ def test_narratives_of_two_people_are_both_kept(begun: Tablet, lab: Lab) -> None
     assert write(begun, "Little blood here.", first)["state"] == "done"
     clash = write(other, "Little water here.", first)
     assert (clash["state"], clash["result"]["mine"]) == ("kept", "Little water here.")
-    assert Surgery.objects.get().narrative == clash["result"]["theirs"] == "At noon: Little blood here. Closed with glue."
+    assert (
+        Surgery.objects.get().narrative == clash["result"]["theirs"] == "At noon: Little blood here. Closed with glue."
+    )
 
 
 def test_a_number_that_two_people_changed_is_a_conflict_with_both(begun: Tablet, lab: Lab) -> None:
@@ -466,6 +515,10 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         {"id": str(UUID(int=1)), "part": "implant", "values": {"probe_model": str(UUID(int=3))}},
         "probe_model",
     ),
+    ("surgery.column", {"id": str(UUID(int=1)), "part": "craniotomy", "column": "ap_mm", "value": "x"}, "ap_mm"),
+    ("surgery.column", {"id": str(UUID(int=1)), "part": "craniotomy", "column": "remove", "value": "x"}, "remove"),
+    ("surgery.column", {"id": str(UUID(int=1)), "part": "event", "column": "what", "value": "x"}, "part"),
+    ("surgery.take", {"id": str(UUID(int=1)), "part": "tail"}, "part"),
     ("surgery.plan", {"id": str(UUID(int=1)), "part": "drug"}, "plan[0].part"),
     ("surgery.photo", {"picture": "../../etc"}, "picture"),
     ("surgery.end", {"outcome_type": "q"}, "outcome_type"),

@@ -28,7 +28,8 @@ export function facts(card: Card): HTMLElement {
     ["Genotype", card.genotype.join(", ") || card.line || "not known"],
   ];
   if (card.is_restricted) {
-    const status = el("span", { class: `status ${card.status}` }, `${SHAPES[card.status] ?? ""} ${WORDS[card.status] ?? ""}`);
+    const word = WORDS[card.status];
+    const status = word ? el("span", { class: `status ${card.status}` }, `${SHAPES[card.status] ?? ""} ${word}`) : "";
     rows.push(["Water", el("span", {}, `restricted${card.percentage === null ? "" : `, ${card.percentage.toFixed(0)} % of expected`} `, status)]);
   }
   if (card.implant_g) rows.push(["Implant", `${plain(card.implant_g)} g`]);

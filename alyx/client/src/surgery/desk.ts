@@ -62,6 +62,13 @@ export function hourOf(instant: string | null, zone: string): string {
   return new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(instant));
 }
 
+/** The same, with the date where it is not today. */
+export function momentOf(instant: number, now: number, zone: string): string {
+  const day = (at: number): string => new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(new Date(at));
+  const hour = hourOf(new Date(instant).toISOString(), zone);
+  return day(instant) === day(now) ? hour : `${day(instant)} ${hour}`;
+}
+
 /** `1:04 h` or `12 min`. */
 export function lasting(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / 60_000));

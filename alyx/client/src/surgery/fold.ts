@@ -53,9 +53,8 @@ export function fold(id: string, room: Room | undefined, server: Surgery | undef
   const mine = entries.filter((entry) => entry.about === id && entry.kind.startsWith("surgery."));
   const undos = new Map(entries.filter(undoes).map((entry) => [String(entry.body.of), entry]));
   const view = base(id, room, server, mine, skewMs);
-  const readAt = server ? Date.parse(server.read_at) : 0;
-  const absorbed = (entry: Entry): boolean =>
-    server !== undefined && entry.state === "confirmed" && Date.parse(entry.answer?.at ?? "") < readAt;
+  const applied = new Set(server?.applied);
+  const absorbed = (entry: Entry): boolean => applied.has(entry.key);
   for (const entry of mine) {
     if (entry.ended === "discarded") continue;
     const undo = undos.get(entry.key);
@@ -73,6 +72,14 @@ export function fold(id: string, room: Room | undefined, server: Surgery | undef
   const order = (one: { at: string | null }, other: { at: string | null }): number => Date.parse(one.at ?? "") - Date.parse(other.at ?? "");
   for (const list of [view.events, view.drugs, view.parts, view.photos] as { at: string | null }[][]) list.sort(order);
   return view;
+}
+
+/** Confirmed, and nobody has said yet that the server's state has them. */
+export function unsure(id: string, server: Surgery | undefined, entries: Entry[]): string[] {
+  const applied = new Set(server?.applied);
+  const mine = new Set(entries.filter((entry) => entry.about === id).map((entry) => entry.key));
+  const about = (entry: Entry): boolean => entry.about === id || mine.has(String(entry.body.of));
+  return entries.filter((entry) => entry.state === "confirmed" && about(entry) && !applied.has(entry.key)).map((entry) => entry.key);
 }
 
 function undoes(entry: Entry): boolean {

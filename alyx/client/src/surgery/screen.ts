@@ -9,7 +9,7 @@ import type { Desk, Panel } from "./desk";
 import { setText } from "./desk";
 import { drugsPanel } from "./drugs";
 import { endDialog } from "./end";
-import { fold, type View } from "./fold";
+import { fold, unsure, type View } from "./fold";
 import { narrativePanel } from "./narrative";
 import { numbersPanel } from "./numbers_panel";
 import { photosPanel } from "./photos";
@@ -22,6 +22,7 @@ import type { Room, Surgery } from "./types";
 
 const POLL_MS = 4_000;
 const SOON_MS = 250;
+const MOST_ASKED = 100;
 
 export class SurgeryScreen implements Desk {
   readonly node = el("div", { class: "operating" });
@@ -88,7 +89,7 @@ export class SurgeryScreen implements Desk {
   async record(kind: string, body: object, said: string): Promise<Entry | undefined> {
     try {
       const entry = await this.journal.add(kind, this.id, body);
-      offerUndo(this.journal, entry, said, () => void this.show());
+      offerUndo(this.journal, entry, `${said.charAt(0).toUpperCase()}${said.slice(1)}`, () => void this.show());
       await this.show();
       return entry;
     } catch {
@@ -110,10 +111,13 @@ export class SurgeryScreen implements Desk {
 
   /** The server's word, kept for when it is silent. */
   async ask(): Promise<void> {
+    if (!this.server && this.view.start && this.view.start.state !== "confirmed") return; // it has not heard of it
     try {
-      const answer = await fetch(`/bench/data/surgery/${this.id}`, { cache: "no-store", signal: AbortSignal.timeout(15_000) });
+      const asked = unsure(this.id, this.server, await this.journal.entries()).slice(0, MOST_ASKED);
+      const answer = await fetch(`/bench/data/surgery/${this.id}?known=${asked.join(",")}`, { cache: "no-store", signal: AbortSignal.timeout(15_000) });
       if (!answer.ok) return; // not sent yet, or logged out: the journal says so
-      this.server = (await answer.json()) as Surgery;
+      const said = (await answer.json()) as Surgery;
+      this.server = { ...said, applied: [...(this.server?.applied ?? []), ...said.applied] };
       await this.journal.keepSnapshot(`surgery ${this.id}`, this.server);
       await this.show();
     } catch {

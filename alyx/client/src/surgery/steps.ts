@@ -9,7 +9,7 @@ import type { View } from "./fold";
 import type { EventItem } from "./types";
 
 export const ISOFLURANE = "isoflurane";
-const LEVELS = [1, 1.5, 2, 2.5, 3, 4];
+const LEVELS = [1, 1.5, 2, 2.5, 3, 4, 5];
 const CORRECTION_MS = 60_000;
 const WORDS: Record<string, string> = { headplate: "Headplate on", perfusion: "Perfused" };
 /** Parts that are somewhere on the skull. */

@@ -57,7 +57,7 @@ export function timelinePanel(desk: Desk): Panel {
           time.title = `${line.at} (${view.zone})`;
           setText(time, hourOf(line.at, view.zone));
           setText(node.querySelector("strong"), line.text);
-          setText(node.querySelector(".line-detail"), [line.detail, line.user === "me" ? "" : line.user].filter(Boolean).join("; "));
+          setText(node.querySelector(".line-detail"), [line.detail, !line.user || line.user === "me" || line.user === desk.room.user.name ? "" : `by ${line.user}`].filter(Boolean).join("; "));
           const state = node.querySelector(".line-state") as HTMLElement;
           if (line.entry) mark(state, line.entry);
           else if (!state.firstChild) state.append(el("span", { class: "state", "data-state": "confirmed" }, "✓ saved"));

@@ -2,7 +2,7 @@
 
 import { el } from "../dom";
 import type { Desk, Panel } from "./desk";
-import { hourOf, lasting, panel, setText } from "./desk";
+import { hourOf, lasting, momentOf, panel, setText } from "./desk";
 import type { View } from "./fold";
 import { isoflurane } from "./steps";
 
@@ -47,7 +47,7 @@ export function timersPanel(desk: Desk): Panel {
     const due = analgesiaDue(view, desk);
     const late = due.at !== undefined && due.at <= now;
     setText(analgesia, due.at === undefined ? "none given yet" : late ? `▲ ${lasting(now - due.at)} ago` : `in ${lasting(due.at - now)}`);
-    note(2, due.at === undefined ? "" : `${hourOf(new Date(due.at).toISOString(), view.zone)}, ${due.name} every ${due.hours} h (${due.why})`);
+    note(2, due.at === undefined ? "" : `${momentOf(due.at, now, view.zone)}, ${due.name} every ${due.hours} h (${due.why})`);
     rows[2]?.classList.toggle("warning", late || due.at === undefined);
     rows[1]?.classList.toggle("on", since !== null && !view.endedAt);
   };

@@ -147,6 +147,8 @@ export type FieldValue = string | number | string[] | null;
 
 export interface Surgery {
   read_at: string;
+  /** Keys of entries that are in it. */
+  applied: string[];
   id: string;
   zone: string;
   withdrawn: boolean;
