@@ -7,7 +7,7 @@ from alyx.core.clock import now, utc_to_wall
 from alyx.labs.models import Lab, User
 from subjects.models import Subject
 from tests.factories.animals import a_restriction, a_surgery, a_water, a_weighing
-from tests.factories.people import a_lab, a_member
+from tests.factories.people import NUMBERS, a_lab, a_member
 from tests.factories.records import a_session, a_subject
 
 CAGES = ("7", "7", "7", "9", "9", "9", "12", "12", "12", "12", "14", "14")
@@ -34,8 +34,8 @@ class Mice:
 
 def twelve_mice(lab: Lab | None = None) -> Mice:
     """Committed by whoever calls it outside a transaction."""
-    lab = lab or a_lab("cortexlab", reference_weight_pct=0.85)
-    kate, omar = a_member(lab, name="kate"), a_member(lab, name="omar")
+    lab = lab or a_lab(reference_weight_pct=0.85)
+    kate, omar = (a_member(lab, name=f"{name}{next(NUMBERS)}") for name in ("kate", "omar"))
     today = utc_to_wall(now(), lab.timezone).date()
     start = datetime.combine(today - timedelta(days=20), time(9, 0))
     mice = []
@@ -53,7 +53,7 @@ def twelve_mice(lab: Lab | None = None) -> Mice:
         a_restriction(mouse, start, reference_weight_g=REFERENCE_G)
         for day in range(1, 4):
             a_weighing(mouse, 24.0, start + timedelta(days=20 - day, minutes=3 * place), user=kate)
-        if place % 4 == 1:
+        if place % 4 == 0:
             morning = datetime.combine(today, time(0, 2))
             session = a_session(mouse, start=morning)
             a_water(mouse, 0.4, morning + timedelta(minutes=1), session_id=session.pk, user=kate)

@@ -1,6 +1,7 @@
 // The animal at work, large: what its weight means, and how each number comes about.
-import { h, say } from "./dom";
-import type { Row } from "./round";
+import { entryWords } from "./done";
+import { button, h, say } from "./dom";
+import type { Row, State } from "./round";
 import type { Numbers, Rules } from "./rules";
 import { g, reasonOf, SHAPES, STANDS, waterOf } from "./words";
 
@@ -15,11 +16,19 @@ export class Card {
   private readonly minimum = h("dd");
   private readonly implant = h("dd");
   private readonly sources = h("p", { class: "sources" });
+  private readonly undo: HTMLButtonElement;
 
-  constructor() {
+  constructor(undo: () => void) {
+    this.undo = button("Undo", "button undo", undo, { hidden: "" });
     const numbers = h("dl", {}, h("div", {}, h("dt", {}, "expected"), this.expected), h("div", {}, h("dt", {}, "minimum"), this.minimum), h("div", {}, h("dt", {}, "implant"), this.implant));
-    const more = h("details", {}, h("summary", {}, "Where the numbers come from"), this.sources);
-    this.element = h("section", { class: "card", "aria-label": "The animal at work" }, h("header", {}, this.name, this.where), this.percent, numbers, this.reason, this.water, more);
+    const more = h("details", {}, h("summary", {}, "Where from?"), this.sources);
+    this.element = h("section", { class: "card", "aria-label": "The animal at work" }, h("header", {}, this.name, this.where), this.percent, numbers, this.reason, this.water, h("div", { class: "foot" }, more, this.undo));
+  }
+
+  /** The way back, where the eyes are. */
+  offer({ last, ...state }: State): void {
+    this.undo.hidden = !last;
+    if (last) say(this.undo, `Undo ${entryWords(last, { last, ...state })}`);
   }
 
   update(row: Row | undefined, live: { numbers: Numbers; weight: number | null } | undefined, rules: Rules): void {

@@ -1,4 +1,5 @@
 // The end of the list: how many are weighed, who is not, what waits for an answer, and the way back.
+import type { Entry } from "../journal";
 import { button, h, say } from "./dom";
 import { grams, millilitres, type State, WEIGHT } from "./round";
 import { plain } from "./words";
@@ -16,7 +17,8 @@ export class Done {
   }
 
   focus(): void {
-    this.title.focus();
+    this.title.focus({ preventScroll: true });
+    this.element.scrollIntoView({ block: "nearest" });
   }
 
   update(state: State): void {
@@ -34,10 +36,14 @@ export class Done {
       const parts = groups.filter(([, ids]) => ids.length).map(([title, ids]) => h("div", {}, h("h3", {}, `${title}: ${ids.length}`), h("div", { class: "names" }, ...ids.map((id) => button(names.get(id)!, "button", () => this.go(id))))));
       this.left.replaceChildren(...parts);
     }
+    this.left.hidden = this.left.childElementCount === 0;
     this.undo.hidden = !last;
-    if (last) {
-      const what = last.kind === WEIGHT ? `${plain(grams(last))} g` : `${millilitres(last).toFixed(2)} mL`;
-      say(this.undo, `Undo last: ${names.get(last.about ?? "") ?? ""} ${what}`);
-    }
+    if (last) say(this.undo, `Undo last: ${entryWords(last, state)}`);
   }
+}
+
+/** "M1 23.4 g". */
+export function entryWords(entry: Entry, { rows }: State): string {
+  const name = rows.find((row) => row.animal.id === entry.about)?.animal.nickname ?? "";
+  return `${name} ${entry.kind === WEIGHT ? `${plain(grams(entry))} g` : `${millilitres(entry).toFixed(2)} mL`}`;
 }

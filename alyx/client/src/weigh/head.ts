@@ -10,10 +10,11 @@ export interface Wanted {
 
 export class Head {
   readonly element: HTMLElement;
+  private readonly asks = h("span", { class: "asks" });
   private readonly which = h("span", { class: "which" });
   private readonly progress = h("p", { class: "progress", role: "status" });
   private readonly bar = h("progress", { max: "1", value: "0", "aria-hidden": "true" });
-  private readonly find = h("input", { type: "search", id: "find", autocomplete: "off", enterkeyhint: "go", placeholder: "Scan or type animal, cage", "aria-describedby": "find-said" });
+  private readonly find = h("input", { type: "search", id: "find", autocomplete: "off", enterkeyhint: "go", placeholder: "Scan or type a name", "aria-describedby": "find-said" });
   private readonly said = h("p", { class: "said", id: "find-said", role: "alert", hidden: true });
   private readonly labs = h("select", { id: "lab" });
   private readonly labOf = h("label", { class: "lab", for: "lab" }, "Lab ", this.labs);
@@ -30,7 +31,7 @@ export class Head {
     });
     this.labs.addEventListener("change", () => wanted.lab(this.labs.value));
     this.all.addEventListener("click", () => wanted.all());
-    this.element = h("header", { class: "head" }, h("div", { class: "count" }, this.progress, this.bar, this.which), finder, this.labOf, this.all, this.said);
+    this.element = h("header", { class: "head" }, h("div", { class: "count" }, this.progress, this.bar, this.asks, this.which), finder, this.labOf, this.all, this.said);
   }
 
   complain(text: string): void {
@@ -39,9 +40,9 @@ export class Head {
   }
 
   update(state: State, asked: { cage: string; lab: string }, labs: string[], zones: string[]): void {
-    say(this.which, `${asked.cage ? `all of cage ${asked.cage}` : "restricted animals"} · times of ${zones.join(", ") || "the lab"}`);
-    const asks = state.asks ? `, ${state.asks} to decide` : "";
-    say(this.progress, `${state.weighed}/${state.rows.length}${asks}`);
+    say(this.which, `${asked.cage ? `cage ${asked.cage}` : "restricted"} · ${zones.join(", ")} time`);
+    say(this.asks, state.asks ? `${state.asks} to decide` : "");
+    say(this.progress, `${state.weighed}/${state.rows.length}`);
     this.bar.max = Math.max(state.rows.length, 1);
     this.bar.value = state.weighed;
     this.labOf.hidden = labs.length < 2;

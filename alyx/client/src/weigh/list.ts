@@ -13,13 +13,14 @@ export class List {
 
   update(rows: Row[], rules: Rules, now: Date, current: string): void {
     const order = rows.map((row) => `${row.animal.id} ${row.animal.lab} ${row.animal.cage} ${row.animal.nickname}`).join("\n");
-    if (order !== this.order) this.arrange(rows);
-    this.order = order;
+    const isNew = order !== this.order;
+    this.order = order; // before the rows are arranged: giving the focus back draws again
+    if (isNew) this.arrange(rows);
     for (const row of rows) this.views.get(row.animal.id)!.update(row, rules, now, row.animal.id === current);
   }
 
   private arrange(rows: Row[]): void {
-    const focused = document.activeElement;
+    const focused = [...this.views].find(([, view]) => view.box === document.activeElement)?.[0] ?? "";
     const isMany = new Set(rows.map((row) => row.animal.lab)).size > 1;
     const cages = new Map<string, Row[]>();
     for (const row of rows) {
@@ -34,7 +35,7 @@ export class List {
       return h("section", { class: "cage", "aria-label": title }, h("h2", {}, title), h("ul", {}, ...items));
     });
     this.element.replaceChildren(...parts);
-    if (focused instanceof HTMLElement && this.element.contains(focused)) focused.focus();
+    this.views.get(focused)?.box.focus();
   }
 
   private viewOf(row: Row): RowView {

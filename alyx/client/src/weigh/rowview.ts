@@ -7,7 +7,7 @@ import { grams, millilitres, preview, type Row, WEIGHT } from "./round";
 import type { Numbers, Rules } from "./rules";
 import { Supplement } from "./supplement";
 import { whenWords } from "./times";
-import { plain, reasonOf, restWords, SHAPES, STANDS } from "./words";
+import { plain, reasonOf, restBriefly, SHAPES, STANDS } from "./words";
 
 export interface Acts {
   typed(id: string, text: string): void;
@@ -154,5 +154,5 @@ function lastWords(row: Row, now: Date): string {
 function dueWords(numbers: Numbers, weight: number | null, row: Row): string {
   if (!row.case.is_restricted) return "not restricted";
   if (row.case.is_adlib) return "ad libitum";
-  return weight === null && row.case.weight_g === null ? "" : restWords(numbers.remaining_ml);
+  return weight === null && row.case.weight_g === null ? "" : restBriefly(numbers.remaining_ml);
 }

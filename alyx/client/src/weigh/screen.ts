@@ -33,7 +33,7 @@ export class Round {
   private readonly told = h("p", { class: "told", role: "status", "aria-live": "polite" });
   private readonly stale = h("p", { class: "stale", hidden: true });
   private readonly empty = h("p", { class: "empty", hidden: true });
-  private readonly card = new Card();
+  private readonly card = new Card(() => void this.undo());
   private readonly list: List;
   private readonly done: Done;
   readonly head: Head;
@@ -55,7 +55,11 @@ export class Round {
   }
 
   async start(): Promise<void> {
-    const keys = pad(() => this.list.views.get(this.current)?.box, () => this.enter(this.current));
+    const box = (): HTMLInputElement | undefined => {
+      if (!this.list.views.has(this.current)) this.focusFirst();
+      return this.list.views.get(this.current)?.box;
+    };
+    const keys = pad(box, () => this.enter(this.current));
     const work = h("div", { class: "work" }, this.card.element, keys);
     this.root.replaceChildren(this.head.element, this.stale, h("div", { class: "both" }, h("div", { class: "scroll" }, this.list.element, this.empty, this.done.element), work), this.told);
     if (canUseCamera()) this.head.tools.append(button("Scan", "button", () => void this.camera(), { "aria-label": "Scan a code with the camera" }));
@@ -155,6 +159,7 @@ export class Round {
       }
     }
     this.done.update(this.state);
+    this.card.offer(this.state);
     const zones = [...new Set(data.animals.map((one) => one.zone))];
     this.head.update(this.state, this.asked, [...new Set(data.known.map((one) => one.lab))].sort(), zones);
     this.drawCard();

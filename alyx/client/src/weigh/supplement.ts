@@ -1,7 +1,7 @@
 // Water in the row: how much, and what would be over then, before it is given with one tap.
 import { button, h, say } from "./dom";
 import type { Numbers } from "./rules";
-import { restWords } from "./words";
+import { hundredths, restWords } from "./words";
 
 const STEP_ML = 0.1;
 
@@ -27,7 +27,7 @@ export class Supplement {
   /** null: nothing to give here. */
   update(numbers: Numbers | null, isUrgent: boolean, given_ml: number): void {
     this.due = numbers?.remaining_ml ?? null;
-    const isDue = this.due !== null && Math.round(this.due * 100) > 0;
+    const isDue = this.due !== null && hundredths(this.due) > 0;
     this.element.hidden = !isDue;
     this.element.classList.toggle("urgent", isUrgent);
     say(this.given, given_ml > 0 ? `${given_ml.toFixed(2)} mL given` : "");
@@ -35,7 +35,7 @@ export class Supplement {
   }
 
   private volume(): number {
-    return Math.max(Math.round(((this.due ?? 0) + this.extra) * 100) / 100, 0);
+    return Math.max(hundredths((this.due ?? 0) + this.extra), 0);
   }
 
   private step(by: number): void {

@@ -18,12 +18,25 @@ export function plain(value: number): string {
   return String(Math.round(value * 1000) / 1000);
 }
 
+/** As water is shown and given: less than a hundredth is nothing. */
+export function hundredths(volume_ml: number): number {
+  return Math.abs(volume_ml) < 0.0051 ? 0 : Math.round(volume_ml * 100) / 100;
+}
+
 /** What is left, or what is over, in words. */
 export function restWords(remaining_ml: number | null): string {
   if (remaining_ml === null) return "";
-  const left = Math.round(remaining_ml * 100) / 100;
+  const left = hundredths(remaining_ml);
   if (left > 0) return `${left.toFixed(2)} mL still to give`;
   return left < 0 ? `${(-left).toFixed(2)} mL over` : "all water given";
+}
+
+/** The same where there is little room. */
+export function restBriefly(remaining_ml: number | null): string {
+  if (remaining_ml === null) return "";
+  const left = hundredths(remaining_ml);
+  if (left > 0) return `${left.toFixed(2)} mL to give`;
+  return left < 0 ? `${(-left).toFixed(2)} mL over` : "all given";
 }
 
 /** Why this colour: the rule with its numbers, in one or two sentences. */
