@@ -123,6 +123,10 @@ class _LocalReader(Reader):
         self.meter.take(length)
         found = bytearray()
         try:
+            whole = os.pread(self.file.fd, length, start)
+            if len(whole) == length:
+                return whole
+            found += whole
             while len(found) < length and (more := os.pread(self.file.fd, length - len(found), start + len(found))):
                 found += more
         except OSError as error:

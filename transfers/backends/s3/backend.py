@@ -35,7 +35,7 @@ from transfers.backends.parallel import each
 from transfers.backends.paths import CANARY, split
 from transfers.backends.s3 import listing, promoting, sending, staging
 from transfers.backends.s3.errors import failure_of
-from transfers.backends.s3.objects import ConditionRefused, ObjectReader, Objects
+from transfers.backends.s3.objects import ConditionRefused, Kept, ObjectReader, Objects
 from transfers.backends.s3.place import WORKERS, Place
 from transfers.backends.s3.sending import failure_for
 from transfers.backends.s3.staging import Staging
@@ -53,6 +53,7 @@ class S3Backend(Backend):
 
     def __init__(self, place: Place, canary: str | None) -> None:
         self.place, self.canary = place, canary
+        self._kept = Kept()
 
     def limits(self) -> Limits:
         return Limits(
@@ -146,7 +147,7 @@ class S3Backend(Backend):
 
     def prove(self, source: Backend, job: JobSpec, beat: Beat = unattended) -> dict[str, Proved | Failure]:
         try:
-            return sending.prove(source, self._staging(job), job, beat)
+            return sending.prove(source, self._staging(job), job, self._kept, beat)
         except BackendFailure as error:
             return {**_all(job, error)}
 
@@ -154,9 +155,11 @@ class S3Backend(Backend):
         self, job: JobSpec, proofs: Mapping[str, Proved], beat: Beat = unattended
     ) -> dict[str, Promoted | Failure]:
         try:
-            return promoting.promote(self._staging(job), job, proofs, beat)
+            return promoting.promote(self._staging(job), job, proofs, self._kept, beat)
         except BackendFailure as error:
             return {key: outcome for key, outcome in _all(job, error).items() if key in proofs}
+        finally:
+            self._kept.clear()
 
     def release(self, job: JobSpec) -> None:
         objects = Objects(self.place, meter=self.meter)

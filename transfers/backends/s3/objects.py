@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ PART_BYTES = 8 << 20
 PARTS_AT_MOST = 9_000
 MEMORY_BYTES = 128 << 20
 """What the parts under way may hold together."""
+KEPT_BYTES = 128 << 20
+"""What small objects may hold between their proof and their naming."""
 _AHEAD = 4
 _READS = 3
 OPAQUE = "opaque:"
@@ -124,13 +127,15 @@ class Objects:
                     raise failure_of(error, self.side) from error
         raise AssertionError
 
-    def evidence(self, key: str, seen: Seen, beat: Beat = unattended) -> Evidence:
-        """The stored bytes read back and hashed. Raises BackendFailure, LeaseLost."""
+    def evidence(self, key: str, seen: Seen, beat: Beat = unattended, kept: "Kept | None" = None) -> Evidence:
+        """The stored bytes read back and hashed. Those of a small object are put into `kept`. Raises BackendFailure, Stopped."""
         hashes = Hashes()
         todo = pieces(seen.size_bytes)
         if len(todo) <= 1:
-            for start, length in todo:
-                hashes.update(self.read(key, seen, start, length))
+            data = self.read(key, seen, 0, seen.size_bytes)
+            hashes.update(data)
+            if kept is not None and len(data) == seen.size_bytes:
+                kept.add(key, data, hashes.evidence(seen.etag))
         else:
             read = in_order(lambda piece: self.read(key, seen, *piece), todo, beat, _AHEAD)
             hashes.update_all(read)
@@ -138,16 +143,18 @@ class Objects:
             raise BackendFailure(ErrorCode.SOURCE_UNSTABLE, f"{key} ended early", self.side)
         return hashes.evidence(seen.etag)
 
-    def put(self, key: str, data: bytes, **condition: str) -> str:
-        """Write an object in one request, its SHA-256 checked by the service; its ETag.
+    def put(self, key: str, data: bytes, sha256: str | None = None, **condition: str) -> str:
+        """Write an object in one request, its SHA-256 checked by the service; its ETag. `sha256`: in hex, where it is known what
+        these bytes have to be.
 
         Raises BackendFailure, and ConditionRefused when the condition did not hold.
         """
         self.meter.take(len(data))
+        checksum = sha256_of(data) if sha256 is None else base64.b64encode(bytes.fromhex(sha256)).decode()
         try:
             return _bare(
                 conditionally(
-                    lambda **given: self.ask("put_object", Key=key, Body=data, ChecksumSHA256=sha256_of(data), **given),
+                    lambda **given: self.ask("put_object", Key=key, Body=data, ChecksumSHA256=checksum, **given),
                     condition,
                 )["ETag"]
             )
@@ -205,6 +212,41 @@ def conditionally(ask: Callable[..., Any], condition: dict[str, str]) -> Any:
         raise
 
 
+class Kept:
+    """Small objects as they were read back for their proof, until they are written to their final keys: they need not be read a
+    second time. Bounded; what is not here is read."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[bytes, Evidence]] = {}
+        self._room = KEPT_BYTES
+        self._lock = threading.Lock()
+
+    def add(self, key: str, data: bytes, evidence: Evidence) -> None:
+        """Keep it if there is room."""
+        with self._lock:
+            self._drop(key)
+            if len(data) <= self._room:
+                self._found[key] = data, evidence
+                self._room -= len(data)
+
+    def take(self, key: str, evidence: Evidence) -> bytes | None:
+        """The bytes that gave this evidence, once; None: not kept."""
+        with self._lock:
+            found = self._drop(key)
+        return found[0] if found is not None and found[1] == evidence else None
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._found.clear()
+            self._room = KEPT_BYTES
+
+    def _drop(self, key: str) -> tuple[bytes, Evidence] | None:
+        found = self._found.pop(key, None)
+        self._room += len(found[0]) if found is not None else 0
+        return found
+
+
 class Hashes:
     """MD5 and SHA-256 of what is read, and the ETag that a service gives to these bytes in our parts."""
 
@@ -217,7 +259,11 @@ class Hashes:
         """The next part."""
         self._md5.update(part)
         self._sha256.update(part)
-        self._note(part)
+        if self._parts:
+            self._note(part)
+        else:  # of the first part both are the same
+            self._parts.append(self._md5.digest())
+            self.size_bytes += len(part)
 
     def update_all(self, parts: Iterable[bytes]) -> None:
         """The next parts, by three threads."""

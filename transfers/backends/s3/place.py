@@ -7,6 +7,7 @@ Keys are never ours to keep: a place names a profile of the AWS credentials file
 import os
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,20 +73,29 @@ class Place:
     def _connect(self) -> Any:
         named = self.credential not in {"", SURROUNDINGS}
         session = boto3.Session(profile_name=self.credential if named else None, region_name=self.region or "us-east-1")
-        return session.client(
-            "s3",
-            endpoint_url=self.endpoint or None,
-            config=Config(
-                signature_version="s3v4" if self.credential else UNSIGNED,
-                s3={"addressing_style": "path" if self.endpoint else "auto"},
-                retries={"mode": "standard", "max_attempts": _TRIES},
-                connect_timeout=5,
-                read_timeout=_ANSWER_SECONDS,
-                max_pool_connections=2 * WORKERS,
-                tcp_keepalive=True,
-                request_checksum_calculation="when_required",  # SHA-256 of ours goes with every body
-                response_checksum_validation="when_required",
-            ),
+        config = Config(
+            signature_version="s3v4" if self.credential else UNSIGNED,
+            s3={"addressing_style": "path" if self.endpoint else "auto"},
+            retries={"mode": "standard", "max_attempts": _TRIES},
+            connect_timeout=5,
+            read_timeout=_ANSWER_SECONDS,
+            max_pool_connections=2 * WORKERS,
+            tcp_keepalive=True,
+            request_checksum_calculation="when_required",  # SHA-256 of ours goes with every body
+            response_checksum_validation="when_required",
+        )
+        client = session.client("s3", endpoint_url=self.endpoint or None, config=config)
+        for operation in ("PutObject", "UploadPart"):
+            client.meta.events.register(f"before-sign.s3.{operation}", partial(_hashed_once, config))
+        return client
+
+
+def _hashed_once(config: Config, request: Any, **_: Any) -> None:
+    """The SHA-256 of the body is a header, and headers are signed: the signature does not need the body hashed once more, as
+    botocore does where the connection is not encrypted."""
+    if "x-amz-checksum-sha256" in request.headers:
+        request.context["client_config"] = config.merge(
+            Config(s3={**(config.s3 or {}), "payload_signing_enabled": False})
         )
 
 

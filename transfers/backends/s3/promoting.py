@@ -1,6 +1,7 @@
 """Giving proved objects their final keys; keeping what had those keys in the trash. Nothing unseen is overwritten.
 
-Small objects are written again from bytes that were compared with the proof, large ones copied inside the service. Either
+Small objects are written again from the bytes that gave the proof (kept, or read once more and compared), under the proved SHA-256;
+large ones are copied inside the service. Either
 way the write has a condition: the key is free (`If-None-Match: *`), or holds what was seen and put into the trash
 (`If-Match`). What then lies there is the proved bytes by the ETag that the service computed, or else by reading it.
 """
@@ -26,7 +27,7 @@ from transfers.backends.base import (
 from transfers.backends.judging import accounted, check, same_bytes
 from transfers.backends.parallel import Pulse, each
 from transfers.backends.paths import TRASH, split
-from transfers.backends.s3.objects import OPAQUE, PART_BYTES, ConditionRefused, Hashes, Objects, Seen
+from transfers.backends.s3.objects import OPAQUE, PART_BYTES, ConditionRefused, Hashes, Kept, Objects, Seen
 from transfers.backends.s3.place import WORKERS
 from transfers.backends.s3.sending import failure_for
 from transfers.backends.s3.staging import Staging
@@ -40,12 +41,14 @@ AFTER_TRASH = declare("s3.after_trash")
 _TRIES = 5
 
 
-def promote(staging: Staging, job: JobSpec, proofs: Mapping[str, Proved], beat: Beat) -> dict[str, Promoted | Failure]:
+def promote(
+    staging: Staging, job: JobSpec, proofs: Mapping[str, Proved], kept: Kept, beat: Beat
+) -> dict[str, Promoted | Failure]:
     """Promote the proved files of the job, small ones side by side. Raises LeaseLost."""
     outcomes: dict[str, Promoted | Failure] = {}
     todo = [spec for spec in job.files if spec.key in proofs]
     small = [spec for spec in todo if proofs[spec.key].evidence.size_bytes <= PART_BYTES]
-    one, pulse = partial(_promote, staging, proofs, job.on), Pulse(beat)
+    one, pulse = partial(_promote, staging, proofs, kept, job.on), Pulse(beat)
     for spec, outcome in each(partial(one, pulse.known), small, pulse.beat, WORKERS):
         outcomes[spec.key] = outcome
     for spec in todo:
@@ -58,10 +61,10 @@ def promote(staging: Staging, job: JobSpec, proofs: Mapping[str, Proved], beat: 
 
 
 def _promote(
-    staging: Staging, proofs: Mapping[str, Proved], on: date, beat: Beat, spec: FileSpec
+    staging: Staging, proofs: Mapping[str, Proved], kept: Kept, on: date, beat: Beat, spec: FileSpec
 ) -> Promoted | Failure:
     try:
-        naming = _Naming(staging, on, beat, spec, proofs[spec.key].evidence)
+        naming = _Naming(staging, kept, on, beat, spec, proofs[spec.key].evidence)
         for _ in range(_TRIES):
             outcome = naming.once()
             if outcome is not None:
@@ -76,6 +79,7 @@ class _Naming:
     """One proved file on its way to its final key."""
 
     staging: Staging
+    kept: Kept
     on: date
     beat: Beat
     spec: FileSpec
@@ -122,7 +126,11 @@ class _Naming:
         failpoint(BEFORE_PLACE)
         source = self.staging.key(self.spec.key)
         try:
-            etag = write_again(self.objects, source, staged, self.proved, self.final, self.beat, **condition)
+            data = self.kept.take(source, self.proved)
+            if data is not None:
+                etag = self.objects.put(self.final, data, self.proved.sha256, **condition)
+            else:
+                etag = write_again(self.objects, source, staged, self.proved, self.final, self.beat, **condition)
         except ConditionRefused:
             return None
         failpoint(AFTER_PLACE)
@@ -144,7 +152,7 @@ def write_again(
     hashes.update(data)
     if not same_bytes(hashes.evidence(""), wanted):
         raise BackendFailure(ErrorCode.DIGEST_MISMATCH, f"{source} reads differently now")
-    return objects.put(key, data, **condition)
+    return objects.put(key, data, wanted.sha256, **condition)
 
 
 def _says_the_same(etag: str, proved: Evidence) -> bool:

@@ -1,5 +1,6 @@
 """Bringing files into the staging place of a bucket; then reading them back."""
 
+from collections.abc import Callable
 from functools import partial
 
 from alyx.core.failpoints import declare, failpoint
@@ -19,10 +20,10 @@ from transfers.backends.base import (
 from transfers.backends.judging import check, concerns_all, explain, size_failure
 from transfers.backends.parallel import Pulse, each
 from transfers.backends.paths import split
-from transfers.backends.s3.objects import PART_BYTES, Objects
+from transfers.backends.s3.objects import PART_BYTES, Kept, Objects
 from transfers.backends.s3.place import WORKERS
 from transfers.backends.s3.staging import Staging
-from transfers.backends.s3.uploading import upload
+from transfers.backends.s3.uploading import upload, uploads
 from transfers.rules.errors import ErrorCode, Side
 
 AFTER_PUT = declare("s3.after_put")
@@ -48,9 +49,15 @@ def stage(source: Backend, staging: Staging, job: JobSpec, beat: Beat) -> dict[s
         outcomes[spec.key] = outcome
         if isinstance(outcome, Failure) and concerns_all(outcome.code):
             return dict.fromkeys((rest.key for rest in job.files), outcome) | outcomes
-    for spec in large:
-        check(beat)
-        outcomes[spec.key] = _bring(source, staging, spec, beat) or Failure(ErrorCode.UNKNOWN)
+    if large:
+        try:
+            begun = uploads(staging.objects, staging.root)
+        except BackendFailure as error:
+            return outcomes | dict.fromkeys((spec.key for spec in large), failure_for(error))
+        for spec in large:
+            check(beat)
+            sent = _bring(source, staging, spec, partial(upload, begun=begun, beat=beat))
+            outcomes[spec.key] = sent or Failure(ErrorCode.UNKNOWN)
     return outcomes
 
 
@@ -58,8 +65,10 @@ def _bring_small(source: Backend, staging: Staging, spec: FileSpec) -> Moved | F
     return _bring(source, staging, spec, None)
 
 
-def _bring(source: Backend, staging: Staging, spec: FileSpec, beat: Beat | None) -> Moved | Failure | None:
-    """One file; None: it is large, and `beat` is wanted."""
+def _bring(
+    source: Backend, staging: Staging, spec: FileSpec, by_parts: Callable[[Objects, str, Reader], None] | None
+) -> Moved | Failure | None:
+    """One file; None: it is large, and `by_parts` is wanted."""
     try:
         split(spec.final_path)
         with source.reader(spec.source_path) as file:
@@ -71,10 +80,10 @@ def _bring(source: Backend, staging: Staging, spec: FileSpec, beat: Beat | None)
                 return Moved(file.size_bytes)
             if file.size_bytes <= PART_BYTES:
                 _put(staging, spec.key, file)
-            elif beat is None:
+            elif by_parts is None:
                 return None
             else:
-                upload(staging.objects, staging.key(spec.key), file, beat)
+                by_parts(staging.objects, staging.key(spec.key), file)
             if not file.unchanged():
                 staging.drop([spec.key])
                 return Failure(ErrorCode.SOURCE_UNSTABLE, f"{file.size_bytes} bytes when opened", Side.SOURCE)
@@ -91,17 +100,17 @@ def _put(staging: Staging, key: str, file: Reader) -> None:
     failpoint(AFTER_PUT)
 
 
-def prove(source: Backend, staging: Staging, job: JobSpec, beat: Beat) -> dict[str, Proved | Failure]:
-    """Read every staged file of the job back and compare; small ones side by side. Raises LeaseLost."""
+def prove(source: Backend, staging: Staging, job: JobSpec, kept: Kept, beat: Beat) -> dict[str, Proved | Failure]:
+    """Read every staged file of the job back and compare; small ones side by side, their bytes put into `kept`. Raises Stopped."""
     outcomes: dict[str, Proved | Failure] = {}
     small, pulse = [spec for spec in job.files if _staged_bytes(staging, spec) <= PART_BYTES], Pulse(beat)
-    for spec, outcome in each(partial(_prove, source, staging, pulse.known), small, pulse.beat, WORKERS):
+    for spec, outcome in each(partial(_prove, source, staging, kept, pulse.known), small, pulse.beat, WORKERS):
         outcomes[spec.key] = outcome
         failpoint(AFTER_DIGEST)
     for spec in job.files:
         if spec.key not in outcomes:
             check(beat)
-            outcomes[spec.key] = _prove(source, staging, beat, spec)
+            outcomes[spec.key] = _prove(source, staging, kept, beat, spec)
             failpoint(AFTER_DIGEST)
     return outcomes
 
@@ -111,10 +120,10 @@ def _staged_bytes(staging: Staging, spec: FileSpec) -> int:
     return staged.size_bytes if staged is not None else spec.content.size_bytes or 0
 
 
-def _prove(source: Backend, staging: Staging, beat: Beat, spec: FileSpec) -> Proved | Failure:
+def _prove(source: Backend, staging: Staging, kept: Kept, beat: Beat, spec: FileSpec) -> Proved | Failure:
     try:
         seen = staging.files.get(spec.key)
-        staged = staging.objects.evidence(staging.key(spec.key), seen, beat) if seen is not None else None
+        staged = staging.objects.evidence(staging.key(spec.key), seen, beat, kept) if seen is not None else None
         if staged is not None and spec.content.matches(staged):
             return Proved(staged)
         final = final_evidence(staging.objects, spec, beat) if spec.content.attested else None

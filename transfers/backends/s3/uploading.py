@@ -1,6 +1,6 @@
 """Large objects in parts. The service's own list of parts is the ledger: who resumes asks it what has arrived."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,9 +30,12 @@ ABORTED = declare("s3.upload_aborted")
 Part = dict[str, Any]
 
 
-def upload(objects: Objects, key: str, source: Reader, beat: Beat) -> None:
-    """Send a file in parts, going on where an earlier upload to this key stopped. Raises BackendFailure, LeaseLost."""
-    upload_id, sent = _resumed(objects, key, source.size_bytes)
+def upload(objects: Objects, key: str, source: Reader, begun: Iterable[Mapping[str, Any]], beat: Beat) -> None:
+    """Send a file in parts, going on where an earlier upload to this key stopped. `begun`: the uploads under way here.
+
+    Raises BackendFailure, LeaseLost.
+    """
+    upload_id, sent = _resumed(objects, key, source.size_bytes, begun)
 
     def send(number: int, start: int, length: int) -> Part:
         data = source.read(start, length)
@@ -104,9 +107,11 @@ def _begin(objects: Objects, key: str) -> str:
     return upload_id
 
 
-def _resumed(objects: Objects, key: str, size_bytes: int) -> tuple[str, dict[int, Part]]:
+def _resumed(
+    objects: Objects, key: str, size_bytes: int, begun: Iterable[Mapping[str, Any]]
+) -> tuple[str, dict[int, Part]]:
     """An upload and what it has. Of several (two owners met) the first is kept; one in other parts begins anew."""
-    known = [one["UploadId"] for one in uploads(objects, key) if one["Key"] == key]
+    known = [one["UploadId"] for one in begun if one["Key"] == key]
     for upload_id in known[1:]:
         abort(objects, key, upload_id)
     if not known:
