@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from itertools import combinations
+from itertools import combinations, groupby
 
 DAY = 24 * 60
 LINES_AT_MOST = 24
@@ -155,6 +155,17 @@ def spans(places: Sequence[Hours], start: datetime, end: datetime) -> Iterator[t
         until = min([end, *changes])
         yield smaller(place.limit_at(at) for place in places), (until - at).total_seconds()
         at = until
+
+
+def in_one_go(place: Hours, now: datetime) -> int | None:
+    """How many bytes pass at most between two hours at which nothing may, in the days after `now`. None: there is no limit, or
+    no such hour."""
+    found = list(spans([place], now, now + timedelta(days=3)))
+    if all(limit != 0 for limit, _ in found):
+        return None
+    runs = [list(run) for is_open, run in groupby(found, key=lambda span: span[0] != 0) if is_open]
+    each = [passes(run) for run in runs]
+    return None if None in each else max((one for one in each if one is not None), default=0)
 
 
 def passes(found: Iterable[tuple[int | None, float]]) -> int | None:

@@ -308,6 +308,11 @@ def test_the_evenings_look_says_what_cannot_fit_into_tonights_hours_and_how_it_w
         assert part in found.what
     fits = Tonight(Load(1, 1_000), Load(), spans)
     assert judge(Seen(True, free_bytes=10**13, tonight=fits)).status is Status.FINE
+    huge = Tonight(Load(1, 9_000, largest=9_000), Load(), spans, in_one_go=8_000)
+    assert (
+        "a file of 9000 bytes comes, and between two closed hours at most 8000 pass"
+        in judge(Seen(True, tonight=huge)).what
+    )
     unlimited = Tonight(Load(1, 10**15), Load(), ((None, 60.0), *spans))
     assert judge(Seen(True, free_bytes=10**16, tonight=unlimited)).status is Status.FINE
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.rules.bandwidth import DAY, Hours, Stretch, all_open_at, parse, passes, said, spans, written
+from datasets.rules.bandwidth import DAY, Hours, Stretch, all_open_at, in_one_go, parse, passes, said, spans, written
 from transfers.rules.pacing import ALLOWANCE_S, LEAST_PIECE, Bucket, piece_at, share_of
 
 MB = 1_000_000
@@ -137,6 +137,15 @@ def test_what_a_night_lets_pass_counts_the_hours_of_a_long_and_a_short_night() -
     start = datetime(2026, 7, 1, 2, tzinfo=PARIS)
     assert passes(spans([open_later], start, start + timedelta(hours=5))) is None
     assert passes(spans([open_later, hours], start, start + timedelta(hours=5))) == 4 * 3600 * MB
+
+
+def test_what_passes_between_two_closures_is_the_longest_run_of_open_hours() -> None:
+    now = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert in_one_go(Hours(parse("08:00-18:00 nothing\n18:00-08:00 1 MB/s"), PARIS), now) == 14 * 3600 * MB
+    assert in_one_go(Hours(parse("08:00-18:00 nothing\n18:00-20:00 1 MB/s"), PARIS), now) is None, (
+        "the rest has no limit"
+    )
+    assert in_one_go(Hours(parse("08:00-18:00 1 MB/s"), PARIS), now) is None
 
 
 # --- pacing --------------------------------------------------------------------------------------------------------------

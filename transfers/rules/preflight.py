@@ -1,6 +1,6 @@
 """The look at each repository in the evening: when it is due, what was found, who has to do what. Pure: no Django."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
@@ -30,9 +30,15 @@ class Load:
     files: int = 0
     size_bytes: int = 0
     unknown: int = 0
+    largest: int = field(default=0, compare=False)
 
     def __add__(self, other: "Load") -> "Load":
-        return Load(self.files + other.files, self.size_bytes + other.size_bytes, self.unknown + other.unknown)
+        return Load(
+            self.files + other.files,
+            self.size_bytes + other.size_bytes,
+            self.unknown + other.unknown,
+            max(self.largest, other.largest),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,14 @@ class Tonight:
     """What has to pass a place with hours of its own while tonight's windows are open, and what may.
 
     `spans`: (limit in bytes a second, seconds) one after the other. `never`: others with which it shares no hour tonight.
+    `in_one_go`: how many bytes pass at most between two hours at which nothing may; None: no limit.
     """
 
     comes: Load
     leaves: Load
     spans: tuple[tuple[int | None, float], ...]
     never: tuple[str, ...] = ()
+    in_one_go: int | None = None
 
     @property
     def need(self) -> int:
@@ -210,6 +218,12 @@ def _hours(tonight: Tonight | None) -> list[Check]:
                 f"tonight it shares no hour with {others} at which anything may be moved: change one of them",
             )
         ]
+    if tonight.in_one_go is not None and tonight.comes.largest > tonight.in_one_go:
+        text = (
+            f"a file of {tonight.comes.largest} bytes comes, and between two closed hours at most {tonight.in_one_go} pass, so that it can"
+            " never be read back: give it more bandwidth or longer hours"
+        )
+        return [Check("hours", Status.WARNING, text)]
     may, need = passes(tonight.spans), tonight.need
     if may is None or need <= may:
         return [Check("hours", Status.FINE)]

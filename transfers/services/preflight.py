@@ -20,7 +20,7 @@ from alyx.core import clock
 from alyx.labs.models import MANAGING_ROLES, Lab, Membership, NotificationKind, User
 from alyx.labs.notifying import notify
 from datasets.models import SERVER_ROLES, Repository, RepositoryState
-from datasets.rules.bandwidth import passes, spans
+from datasets.rules.bandwidth import in_one_go, passes, spans
 from transfers.models import Preflight
 from transfers.rules.preflight import Load, Seen, Tonight, Verdict, judge, next_night, not_ours, preflight_due
 from transfers.rules.schedule import Night
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 _TONIGHT = f"""
 SELECT q.repository_id, c.repository_id, count(*), coalesce(sum(d.size_bytes), 0)::bigint,
-       count(*) FILTER (WHERE d.size_bytes IS NULL)
+       count(*) FILTER (WHERE d.size_bytes IS NULL), coalesce(max(d.size_bytes), 0)
   FROM datasets_filerecord c
   JOIN datasets_repository r ON r.id = c.repository_id
   JOIN datasets_dataset d ON d.id = c.dataset_id
@@ -79,6 +79,7 @@ class _Evening:
             self.leaves(place),
             tuple(spans([place.hours], max(start, self.at), end)),
             tuple(sorted(self.places[other].name for other in never)),
+            in_one_go(place.hours, self.at),
         )
 
     def _never(self, route: Route) -> bool:

@@ -10,7 +10,18 @@ from itertools import groupby
 
 from alyx.core import clock
 from alyx.core.failpoints import declare, failpoint
-from transfers.backends.base import Backend, BackendFailure, Entry, Evidence, Feature, LeaseLost, Stat
+from transfers.backends.base import (
+    Backend,
+    BackendFailure,
+    Beat,
+    Entry,
+    Evidence,
+    Feature,
+    LeaseLost,
+    Stat,
+    Stopped,
+    unattended,
+)
 from transfers.models import Scan
 from transfers.rules.errors import policy as error_policy
 from transfers.rules.intake import Why
@@ -71,6 +82,7 @@ class Page:
     around: Surroundings
     hands: Hands
     patient: bool
+    paced: Beat = unattended
     beaten_s: float = 0.0
 
     def work(self, entries: Sequence[Entry], go_on: Callable[[], bool]) -> Outcome:
@@ -99,6 +111,8 @@ class Page:
     def _beat(self) -> bool:
         """Called thousands of times in a large file; the row is asked each half minute."""
         now = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+        if not self.paced():
+            return False
         if now - self.beaten_s < BEAT_S:
             return True
         self.beaten_s = now
@@ -129,6 +143,8 @@ class Page:
                 found = self._read_one(one, makings.get(one.path))
             except LeaseLost as lost:
                 raise scans.ScanLost(str(self.scan)) from lost
+            except Stopped:
+                raise
             except BackendFailure as failure:
                 if error_policy(failure.code).blocks_repository:
                     raise

@@ -18,6 +18,7 @@ from transfers.models.scan import ScanKind, ScanState
 from transfers.rules.errors import policy as error_policy
 from transfers.rules.intake import WAITS, Why
 from transfers.services import scan_reports, scans
+from transfers.services.pacing import reading_at
 from transfers.services.places import backend_for, reachable
 from transfers.services.scan_page import Hands, Outcome, Page
 from transfers.services.scan_reports import Left
@@ -69,13 +70,20 @@ def why_not(repository: Repository) -> str:
 def one_pass(
     scan: Scan, *, hands: Hands | None = None, patient: bool = True, go_on: Callable[[], bool] = _go_on
 ) -> Pass:
-    """Go through the repository, from where this scan stopped, until the end or until `go_on` says no.
+    """Go through the repository, from where this scan stopped, until the end or until `go_on` says no. `hands`: of an agent, that
+    reads on its own machine; others read at the speed that the place allows.
 
     Raises BackendFailure (the place cannot be read now), ScanLost.
     """
-    hands = hands or Hands()
-    backend = backend_for(scan.repository)
-    page = Page(scan, backend, Surroundings.of(scan.repository), hands, patient)
+    if hands is not None:
+        return _pass(Page(scan, backend_for(scan.repository), Surroundings.of(scan.repository), hands, patient), go_on)
+    with reading_at(scan.repository) as (backend, pace):
+        page = Page(scan, backend, Surroundings.of(scan.repository), Hands(), patient, paced=pace.beat)
+        return _pass(page, go_on)
+
+
+def _pass(page: Page, go_on: Callable[[], bool]) -> Pass:
+    scan, backend = page.scan, page.backend
     if scan.pass_began_at is None:
         scans.begin_pass(scan)
     done = Pass()
