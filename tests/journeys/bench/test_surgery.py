@@ -26,6 +26,9 @@ TARGET_PX = 56
 BOTH = pytest.mark.parametrize("size", [UPRIGHT, LYING], ids=["upright", "lying"])
 CONTROLS = "#surgery button, #surgery input:not(.file), #surgery select, #surgery textarea, #surgery .camera"
 OF_DIALOG = "dialog[open] button, dialog[open] input"
+_SCANNED = """code => {
+    for (const key of [...code, "Enter"]) dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+}"""
 BOTH_TEXTS = re.compile(r"(?=.*Anna: bleeding)(?=.*Ben: glue)", re.DOTALL)
 _APART = """selector => {
     const shown = [...document.querySelectorAll(selector)].filter(one => one.checkVisibility());
@@ -232,12 +235,9 @@ def test_a_standard_headplate_surgery_takes_few_taps_and_no_keyboard(
     assert list(surgery.users.all()) == [room.anna]
 
 
-@BOTH
-def test_nothing_is_lost_or_doubled_whatever_fails(
-    tablet_of: TabletOf, room: Room, mouse: Subject, up: Bench, size: tuple[int, int]
-) -> None:
+def test_nothing_is_lost_or_doubled_whatever_fails(tablet_of: TabletOf, room: Room, mouse: Subject, up: Bench) -> None:
     """The network goes, the page is reloaded, the browser is killed and opened again, the server is killed and started again."""
-    tablet = tablet_of(room.anna, size)
+    tablet = tablet_of(room.anna)
     page = tablet.open("/surgery/")
     tablet.ready_offline()
     tablet.cut()
@@ -273,7 +273,8 @@ def test_two_people_at_one_surgery(tablet_of: TabletOf, room: Room, mouse: Subje
     first = tablet_of(room.anna).open("/surgery/")
     gloves = begin(first, mouse)
     saved(first)
-    second = tablet_of(room.ben, LYING).open("/surgery/")
+    tablet = tablet_of(room.ben, LYING)
+    second = tablet.open("/surgery/")
     second.locator(".tile.running", has_text=mouse.nickname).tap()
     other = Gloves(second)
     gloves.event("drilling")
@@ -285,11 +286,61 @@ def test_two_people_at_one_surgery(tablet_of: TabletOf, room: Room, mouse: Subje
         expect(page.locator("#narrative-box")).to_have_value(BOTH_TEXTS)
     other.tap(second.locator(".line-item", has_text="drilling").get_by_role("button", name="Undo"))
     expect(first.locator(".line-item", has_text="drilling")).to_have_count(0)
+    tablet.cut()
+    heavier = "#field-weight_before .step >> nth=1"
+    other.tap(heavier)
+    gloves.tap(heavier)
+    gloves.tap(heavier)
+    saved(first)
+    tablet.mend()
+    conflict = second.locator(".conflict")
+    expect(conflict.locator(".text")).to_have_text(["24", "24.1"])
+    other.tap(conflict.get_by_role("button", name="Keep yours"))
+    expect(conflict).to_have_count(0)
     saved(second)
+    expect(first.locator("#field-weight_before-box")).to_have_value("24")
     surgery = the_surgery(mouse)
+    assert surgery.weight_before_g == 24.0
     assert not surgery.timeline.exists()
     assert "Anna: bleeding." in surgery.narrative
     assert "Ben: glue." in surgery.narrative
+
+
+def test_what_happened_to_the_animal_meanwhile_is_said_and_nothing_is_lost(
+    tablet_of: TabletOf, room: Room, mouse: Subject, up: Bench
+) -> None:
+    """Started without a network; renamed before the network is back."""
+    tablet = tablet_of(room.anna)
+    page = tablet.open("/surgery/")
+    tablet.ready_offline()
+    tablet.cut()
+    gloves = begin(page, mouse)
+    gloves.event("drilling")
+    up.do(lambda: Subject.objects.filter(pk=mouse.pk).update(nickname=f"{mouse.nickname}_new"))
+    tablet.mend()
+    start = page.locator(".doubt", has_text="Start of the surgery")
+    expect(start).to_contain_text(f"{mouse.nickname} is called {mouse.nickname}_new by now")
+    expect(page.locator(".doubt")).to_have_count(2)
+    assert not Surgery.objects.filter(subject=mouse).exists()
+    gloves.tap(start.get_by_role("button", name="It is right"))
+    expect(page.locator("#troubles")).to_be_hidden()
+    saved(page)
+    assert stored(the_surgery(mouse)) == gloves.tapped
+
+
+def test_an_animal_is_found_by_its_code_and_by_three_letters(tablet_of: TabletOf, room: Room, mouse: Subject) -> None:
+    """A USB scanner types the label's address; a link of a label opens the animal; letters find it by name and cage."""
+    tablet = tablet_of(room.anna)
+    page = tablet.open("/surgery/")
+    card = page.locator(".chosen-card h3")
+    page.evaluate(_SCANNED, f"https://alyx.example.org/surgery/{mouse.pk}")
+    expect(card).to_have_text(mouse.nickname)
+    page.get_by_role("button", name="Another animal").tap()
+    page.locator("#find-animal").press_sequentially(mouse.cage_name, delay=60)
+    page.locator(f'[data-animal="{mouse.nickname}"]').tap()
+    expect(card).to_have_text(mouse.nickname)
+    page = tablet.open(f"/surgery/{mouse.pk}")
+    expect(page.locator(".chosen-card h3")).to_have_text(mouse.nickname)
 
 
 @pytest.mark.parametrize(("size", "theme"), [(LYING, "light"), (UPRIGHT, "dark")], ids=["light", "dark"])

@@ -27,7 +27,7 @@ export function endDialog(desk: Desk): { open(): void } {
     label: "Implant, with cement",
     unit: "g",
     step: 0.1,
-    from: 1,
+    from: () => 1,
     least: 0,
     changed: (value) => {
       desk.write("implant_weight", value === null ? "" : String(value));

@@ -15,6 +15,7 @@ export function narrativePanel(desk: Desk): Panel {
   let typedAt = 0;
   box.addEventListener("input", () => {
     typedAt = Date.now();
+    state.replaceChildren(el("span", { class: "state", "data-state": "typing" }, "…")); // until it is in the journal
     desk.write("narrative", box.value.replaceAll("\0", ""));
   });
   return {
@@ -22,11 +23,12 @@ export function narrativePanel(desk: Desk): Panel {
     show(view: View) {
       const said = view.fields.narrative;
       const value = String(said?.value ?? "");
-      if (said?.entry) mark(state, said.entry);
+      if (said?.entry && value === box.value) mark(state, said.entry);
       if (box.value === value || Date.now() - typedAt < PAUSE_MS) return;
       const [from, to, grown] = [box.selectionStart, box.selectionEnd, value.length - box.value.length];
       const shift = document.activeElement === box && !value.startsWith(box.value.slice(0, from)) ? grown : 0;
       box.value = value;
+      if (said?.entry) mark(state, said.entry);
       if (document.activeElement === box) box.setSelectionRange(from + shift, to + shift);
     },
   };

@@ -17,7 +17,7 @@ export function numbersPanel(desk: Desk): Panel {
   const steppers = new Map<string, Stepper>();
   for (const { field, label, step } of FIELDS) {
     const changed = (value: number | null): void => desk.write(field, value === null ? "" : String(value));
-    const from = field === "implant_weight" ? 1 : (desk.view.subject?.weight_g ?? 25);
+    const from = (): number => (field === "implant_weight" ? 1 : (desk.view.subject?.weight_g ?? 25));
     steppers.set(field, stepper({ name: `field-${field}`, label, unit: "g", step, from, least: 0, changed }));
   }
   return {

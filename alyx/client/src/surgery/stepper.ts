@@ -17,12 +17,12 @@ interface Options {
   unit: string;
   step: number;
   /** From where − and + begin when there is no number yet. */
-  from?: number;
+  from?: () => number;
   least?: number;
   changed: (value: number | null) => void;
 }
 
-export function stepper({ name, label, unit, step, from = 0, least, changed }: Options): Stepper {
+export function stepper({ name, label, unit, step, from = () => 0, least, changed }: Options): Stepper {
   let value: number | null = null;
   let typing = false;
   const box = el("input", { id: `${name}-box`, type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": `${label} (${unit})`, "aria-describedby": `${name}-fault` });
@@ -34,7 +34,7 @@ export function stepper({ name, label, unit, step, from = 0, least, changed }: O
   const move = (by: number): void => {
     typing = false;
     fault.textContent = "";
-    const next = stepped(value ?? from, value === null ? 0 : by);
+    const next = stepped(value ?? from(), value === null ? 0 : by);
     const bounded = least === undefined ? next : Math.max(least, next);
     box.value = String(bounded);
     tell(bounded);

@@ -58,10 +58,17 @@ function title(entry: Entry): string {
 
 function doubt(desk: Desk, entry: Entry): HTMLElement {
   const asked = entry.state === "asked";
-  const right = el("button", { type: "button", onclick: () => void (asked ? desk.journal.confirm(entry.key) : desk.journal.again(entry.key)) }, asked ? "It is right" : "Try again");
+  const right = el("button", { type: "button", onclick: () => void settle(desk, entry) }, "It is right");
   const aside = el("button", { type: "button", class: "second", onclick: () => void desk.journal.discard(entry.key, asked ? "corrected at the table" : "put aside at the table") }, asked ? "Correct it" : "Put aside");
   const more = asked ? null : el("a", { class: "button second", href: "/bench/kept/" }, "All kept entries");
   return el("div", { class: "doubt", role: "alert" }, el("h3", {}, title(entry)), el("p", { class: "reason" }), el("div", { class: "buttons" }, right, aside, more));
+}
+
+/** A person has looked: apply it. With the start goes what hangs on it. */
+async function settle(desk: Desk, entry: Entry): Promise<void> {
+  const others = desk.view.open.filter((one) => one.state === "kept" && one.key !== entry.key && !isClash(one));
+  await desk.journal.confirm(entry.key);
+  if (entry.kind === "surgery.start") for (const one of others) await desk.journal.again(one.key);
 }
 
 /** In order: when the start goes through, what hangs on it does too. */
