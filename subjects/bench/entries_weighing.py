@@ -50,17 +50,19 @@ def not_given(entry: Applied, result: Mapping[str, Any]) -> dict[str, Any]:
 
 def lab_of(about: UUID | None, body: Mapping[str, Any]) -> UUID | None:
     """Of the animal."""
+    if about is None:
+        return None
     found: UUID | None = Subject.objects.filter(pk=about).values_list("lab_id", flat=True).first()
     return found
 
 
 def _shown(entry: Applied) -> rounds.Shown:
     """Nothing, where it is entered for another animal than it was typed for. Raises Invalid."""
-    typed_for = entry.said("animal", UUID, None)  # type: ignore[arg-type]
+    typed_for = entry.said("animal", UUID, None)
     if typed_for is not None and typed_for != entry.about:
         return rounds.Shown()
-    texts = {name: entry.said(name, str, None) for name in ("nickname", "cage", "round_cage")}  # type: ignore[arg-type]
-    return rounds.Shown(**texts, given_ml=entry.said("given_ml", float, None))  # type: ignore[arg-type]
+    texts = {name: entry.said(name, str, None) for name in ("nickname", "cage", "round_cage")}
+    return rounds.Shown(**texts, given_ml=entry.said("given_ml", float, None))
 
 
 def _told(row: Weighing | WaterAdministration, value: float | None, created: bool) -> dict[str, Any]:

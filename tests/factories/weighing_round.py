@@ -16,7 +16,7 @@ REFERENCE_G = 26.0
 
 @dataclass(frozen=True)
 class Mice:
-    """The lab judges by 85 % of a reference of 26 g, and each mouse weighed 24 g yesterday."""
+    """The lab judges by 85 % of a reference of 26 g, and each mouse weighed 23.5 g yesterday."""
 
     lab: Lab
     kate: User
@@ -52,7 +52,7 @@ def twelve_mice(lab: Lab | None = None) -> Mice:
             a_surgery(mouse, start - timedelta(days=12), implant_weight_g=1.5)
         a_restriction(mouse, start, reference_weight_g=REFERENCE_G)
         for day in range(1, 4):
-            a_weighing(mouse, 24.0, start + timedelta(days=20 - day, minutes=3 * place), user=kate)
+            a_weighing(mouse, 23.5, start + timedelta(days=20 - day, minutes=3 * place), user=kate)
         if place % 4 == 0:
             morning = datetime.combine(today, time(0, 2))
             session = a_session(mouse, start=morning)

@@ -50,8 +50,14 @@ export class RowView {
     line.addEventListener("click", (event) => {
       if (event.target !== this.box) this.box.focus();
     });
-    this.box.addEventListener("focus", () => this.acts.chosen(id));
-    this.box.addEventListener("input", () => this.acts.typed(id, this.box.value));
+    this.box.addEventListener("focus", () => {
+      this.box.dataset["touched"] = "";
+      this.acts.chosen(id);
+    });
+    this.box.addEventListener("input", () => {
+      this.box.dataset["touched"] = "1";
+      this.acts.typed(id, this.box.value);
+    });
     this.box.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -61,7 +67,7 @@ export class RowView {
     else if (event.key === "ArrowUp") this.acts.move(this.id, -1);
     else if (event.key === "Escape") {
       this.box.value = "";
-      this.acts.typed(this.id, "");
+      this.box.dispatchEvent(new Event("input"));
     } else return;
     event.preventDefault();
   }
@@ -85,7 +91,11 @@ export class RowView {
     const { animal, weight } = row;
     const asking = row.asked.find((one) => one.entry.kind === WEIGHT)?.entry;
     const shown = weight ? plain(weight.g) : asking ? plain(grams(asking)) : "";
-    if (document.activeElement !== this.box && !this.box.dataset["draft"]) this.box.value = shown;
+    const isTyping = document.activeElement === this.box && this.box.dataset["touched"] === "1";
+    if (!isTyping && !this.box.dataset["draft"] && this.box.value !== shown) {
+      this.box.value = shown;
+      if (document.activeElement === this.box) this.box.select();
+    }
     this.element.classList.toggle("weighed", row.isWeighed);
     this.element.classList.toggle("asks", row.asked.length + row.kept.length > 0);
     if (isCurrent) this.element.setAttribute("aria-current", "true");
@@ -112,29 +122,31 @@ export class RowView {
     say(this.mark, entry || row.weight ? `${shape} ${word}` : "");
   }
 
-  /** Each doubt with its reason and two answers; what could not be applied with where to decide. */
+  /** Each doubt with its reason and two answers; what could not be applied with where to decide. Elements stay: a finger is on its way. */
   private updateAsked(row: Row): void {
     const all = [...row.asked.map((one) => ({ ...one, isKept: false })), ...row.kept.map((one) => ({ ...one, isKept: true }))];
-    const now = all.map((one) => `${one.entry.key} ${one.reason} ${one.entry.state}`).join("\n");
-    if (now === this.asks) return;
-    this.asks = now;
-    this.more.hidden = all.length === 0;
-    this.more.replaceChildren(
-      ...all.map(({ entry, reason, isKept }) => {
-        const name = row.animal.nickname;
-        const what = entry.kind === WEIGHT ? `${plain(grams(entry))} g` : `${millilitres(entry).toFixed(2)} mL`;
-        const answers = isKept
-          ? [
-              h("a", { class: "button", href: "/bench/kept/" }, "Decide"),
-              button("Discard", "button", () => this.acts.drop(this.id, entry), { "aria-label": `Discard ${what} of ${name}` }),
-            ]
-          : [
-              button("It is right", "button", () => this.acts.right(entry), { "aria-label": `It is right: ${what} for ${name}` }),
-              button("Correct it", "button", () => this.acts.correct(this.id, entry), { "aria-label": `Correct ${what} of ${name}` }),
-            ];
-        return h("div", { class: "asked", role: "group", "aria-label": `${name}, ${what}` }, h("p", {}, h("b", {}, what), ` ${isKept ? "is kept, not stored" : "is asked about"}: ${reason}`), h("span", { class: "answers" }, ...answers));
-      }),
-    );
+    const now = all.map((one) => `${one.entry.key} ${one.isKept}`).join("\n");
+    if (now !== this.asks) {
+      this.asks = now;
+      this.more.hidden = all.length === 0;
+      this.more.replaceChildren(...all.map((one) => this.question(row.animal.nickname, one.entry, one.isKept)));
+    }
+    this.more.querySelectorAll(".why").forEach((element, at) => say(element, all[at]?.reason ?? ""));
+  }
+
+  private question(name: string, entry: Entry, isKept: boolean): HTMLElement {
+    const what = entry.kind === WEIGHT ? `${plain(grams(entry))} g` : `${millilitres(entry).toFixed(2)} mL`;
+    const answers = isKept
+      ? [
+          h("a", { class: "button", href: "/bench/kept/" }, "Decide"),
+          button("Discard", "button", () => this.acts.drop(this.id, entry), { "aria-label": `Discard ${what} of ${name}` }),
+        ]
+      : [
+          button("It is right", "button", () => this.acts.right(entry), { "aria-label": `It is right: ${what} for ${name}` }),
+          button("Correct it", "button", () => this.acts.correct(this.id, entry), { "aria-label": `Correct ${what} of ${name}` }),
+        ];
+    const said = h("p", {}, h("b", {}, what), isKept ? " is kept, not stored: " : " is asked about: ", h("span", { class: "why" }));
+    return h("div", { class: "asked", role: "group", "aria-label": `${name}, ${what}` }, said, h("span", { class: "answers" }, ...answers));
   }
 }
 

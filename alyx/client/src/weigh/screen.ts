@@ -46,9 +46,9 @@ export class Round {
       enter: (id) => this.enter(id),
       move: (id, by) => this.move(id, by),
       chosen: (id) => this.chosen(id),
-      right: (entry) => void this.store(() => this.journal.confirm(entry.key)),
+      right: (entry) => void this.store(() => this.journal.confirm(entry.key)).then(() => this.focus(this.current)),
       correct: (id, entry) => void this.correct(id, entry),
-      drop: (_id, entry) => void this.store(() => this.journal.discard(entry.key, "discarded in the weighing round")),
+      drop: (_id, entry) => void this.store(() => this.journal.discard(entry.key, "discarded in the weighing round")).then(() => this.focus(this.current)),
       give: (id, volume) => void this.give(id, volume),
     });
     this.done = new Done((id) => this.focus(id), () => void this.undo());
@@ -185,7 +185,8 @@ export class Round {
   private chosen(id: string): void {
     this.current = id;
     const view = this.list.views.get(id);
-    view?.box.select();
+    if (view?.box.dataset["draft"] === "1") view.box.setSelectionRange(view.box.value.length, view.box.value.length); // it goes on
+    else view?.box.select();
     this.draw();
     view?.element.scrollIntoView({ block: "nearest" });
   }
@@ -269,7 +270,7 @@ export class Round {
       return this.onward(id);
     }
     const body = { weight: value, animal: id, nickname: view.row.animal.nickname, cage: view.row.animal.cage, ...this.guard(id) };
-    view.box.dataset["draft"] = "";
+    view.box.dataset["draft"] = view.box.dataset["touched"] = "";
     const kept = this.store(async () => {
       if (own) await this.journal.undo(own.key);
       await this.journal.add(WEIGHT, id, body);
@@ -291,7 +292,7 @@ export class Round {
 
   private clear(id: string): void {
     const view = this.list.views.get(id);
-    if (view) view.box.dataset["draft"] = "";
+    if (view) view.box.dataset["draft"] = view.box.dataset["touched"] = "";
     this.draft(id, "");
     view?.complain("");
   }
@@ -308,6 +309,7 @@ export class Round {
     if (!row) return;
     const body = { water: volume, animal: id, nickname: row.animal.nickname, cage: row.animal.cage, given_ml: row.numbers.given_ml };
     const isKept = await this.store(() => this.journal.add(WATER, id, body));
+    this.focus(this.current);
     if (isKept) this.tell(`${volume.toFixed(2)} mL for ${row.animal.nickname}`);
   }
 
