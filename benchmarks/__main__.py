@@ -5,6 +5,7 @@ import sys
 
 RUNS = (
     "benchmarks.copy_with_proof",
+    "benchmarks.s3_throughput",
     "benchmarks.planner",
     "benchmarks.calls",
     "benchmarks.animals",

@@ -31,11 +31,7 @@ from transfers.backends.base import FileSpec, JobSpec, Moved, Promoted, Proved
 from transfers.backends.posix import PosixBackend
 from transfers.backends.s3 import Place, S3Backend
 
-CASES = {
-    "1 file of 200 MiB": (1, 200 << 20),
-    "8 files of 32 MiB": (8, 32 << 20),
-    "200 files of 256 KiB": (200, 256 << 10),
-}
+CASES = {"1 file of 96 MiB": (1, 96 << 20), "4 files of 24 MiB": (4, 24 << 20), "40 files of 256 KiB": (40, 256 << 10)}
 READ = 1 << 20
 MARK = "bench"
 LIMIT = 1.1

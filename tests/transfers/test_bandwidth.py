@@ -205,6 +205,9 @@ def test_a_running_job_stops_at_the_next_piece_and_goes_on_where_it_stopped(worl
     assert drive_job(windows=windows) is None, "not before its hours open"
     [told] = status().jobs
     assert told["waits"].startswith("waits until")
+    browser = Client()
+    browser.force_login(a_member(world.lab, Role.DATA_MANAGER))
+    assert "waits until" in browser.get(f"/admin/transfers/transferjob/{job.pk}/change/").content.decode()
     limit(world.here, "")
     pass_time(timedelta(hours=20))  # its window has closed long ago: what was begun is ended
     assert drive_job(windows=[]) is not None

@@ -2,10 +2,12 @@
 can take."""
 
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from alyx.core import clock
 from datasets.models import Dataset, FileRecord, Repository
 from datasets.rules.copies import CopyState
 from tests.transfers.world import World, make_world
@@ -99,6 +101,24 @@ def test_a_place_gets_no_more_at_once_than_it_can_take_and_small_files_find_room
     assert claim_all(windows) == JOBS_TO_ONE - 2 - LARGE_JOBS_TO_ONE
     jobs = TransferJob.objects.filter(state="submitting")
     assert sum(job.bytes_total >= job.files_total * LARGE for job in jobs) == LARGE_JOBS_TO_ONE
+
+
+def test_jobs_that_wait_for_the_hours_of_their_source_take_no_room(labs: list[World]) -> None:
+    first, second, _ = labs
+    for number in range(2 * JOBS_TO_ONE):
+        first.add_file(b"waits %02d" % number)
+    windows = begin()
+    assert claim_all(windows) == JOBS_TO_ONE
+    TransferJob.objects.update(lease_owner="", lease_until=None)  # put down where the place closed
+    now = clock.now().astimezone(first.here.zone)
+    closed = f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=1):%H:%M} nothing"
+    Repository.objects.filter(pk=first.here.pk).update(bandwidth=closed)
+    tonight = [second.add_file(b"new %d" % number) for number in range(4)]
+    prepare()
+    while drive_job(windows=windows) is not None:
+        pass
+    assert proved(tonight)
+    assert not proved(first.datasets)
 
 
 def claim_all(windows: list[uuid.UUID]) -> int:

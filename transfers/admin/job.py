@@ -8,12 +8,13 @@ from django.http import HttpRequest
 
 from alyx.core.admin_forms import REASON
 from alyx.core.admin_pages import ReadOnlyPage
-from alyx.core.admin_shown import ago, badge, megabytes
+from alyx.core.admin_shown import ago, badge, megabytes, page_now
 from alyx.labs.holding import held_by
 from alyx.labs.permissions import Right
 from transfers.models import TransferJob
 from transfers.models.job import RemoteStates
-from transfers.rules.lifecycle import JobState
+from transfers.queries import waits_of
+from transfers.rules.lifecycle import JOB_ENDED, JOB_TERMINAL, JobState
 from transfers.rules.standing import JOB_STATUS, elsewhere
 from transfers.services.polling import cancel_job
 
@@ -35,8 +36,9 @@ class TransferJobPage(ReadOnlyPage):
         ("backend", "remote_id", "submission_id"),
         ("made", "last_progress_at", "due_at"),
         ("lease_holder", "fence", "claims"),
+        "waits",
     ]
-    readonly_fields = ["standing", "size", "elsewhere", "made", "lease_holder"]
+    readonly_fields = ["standing", "size", "elsewhere", "made", "lease_holder", "waits"]
 
     def may_write(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who manages the data of one of the destination's labs, as the service asks."""
@@ -82,6 +84,11 @@ class TransferJobPage(ReadOnlyPage):
     def lease_holder(self, job: TransferJob) -> str:
         """The worker that holds its lease."""
         return job.lease_owner or "–"
+
+    @admin.display(description="waits for")
+    def waits(self, job: TransferJob) -> str:
+        """Until when, where the hours of its places let nothing be moved now."""
+        return "–" if job.state in JOB_ENDED | JOB_TERMINAL else waits_of(job, page_now()) or "–"
 
     @admin.display(description="at the service")
     def elsewhere(self, job: TransferJob) -> str:

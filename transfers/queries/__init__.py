@@ -8,6 +8,7 @@ from transfers.queries.status import (
     pending_paths,
     proved,
     status,
+    waits_of,
     what_follows,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "pending_paths",
     "proved",
     "status",
+    "waits_of",
     "what_follows",
 ]

@@ -252,14 +252,14 @@ def _jobs(now: datetime) -> list[dict[str, Any]]:
             "bytes": job.bytes_total,
             "held_by": job.lease_owner,
             "last_progress_at": job.last_progress_at,
-            "waits": _waits(job, now),
+            "waits": waits_of(job, now),
             "elsewhere": elsewhere(job.remote_state, job.remote_problem, job.remote_status),
         }
         for job in live.order_by("created_at")[:SHOWN_AT_MOST]
     ]
 
 
-def _waits(job: TransferJob, now: datetime) -> str:
+def waits_of(job: TransferJob, now: datetime) -> str:
     """Why a job that nobody holds is not gone on with, where that is because of the hours of its places."""
     if (job.lease_until is not None and job.lease_until > now) or _runs_elsewhere(job):
         return ""

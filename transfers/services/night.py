@@ -230,6 +230,7 @@ def _waiting_for_a_place(windows: list[uuid.UUID]) -> int:
     and says why, or a place lets nothing be moved at this hour."""
     blocked = Q(fence__gt=1) & ~Q(destination__state="active")
     standing = Q(remote_state="active") & ~Q(remote_problem="")
-    shut = Q(pk__in=waiting_jobs(closed_places()), lease_owner="")
+    unheld = Q(lease_until__isnull=True) | Q(lease_until__lte=clock.AlyxNow())
+    shut = Q(pk__in=waiting_jobs(closed_places())) & unheld
     rows = TransferJob.objects.filter(blocked | standing | shut, window__in=windows)
     return rows.exclude(state=JobState.SETTLED).count()

@@ -16,6 +16,7 @@ from transfers.rules.routing import (
     LARGE_FROM_BYTES,
     LARGE_JOBS_TO_ONE,
 )
+from transfers.services.hours import WAITS
 
 PARAMETERS: dict[str, Any] = {
     "apart": list(APART),
@@ -39,9 +40,10 @@ begun AS MATERIALIZED (
      WHERE j.state = 'prepared' AND NOT {_LARGE} GROUP BY j.window_id
 ), busy AS MATERIALIZED (
     SELECT j.source_id, j.destination_id, count(*) AS jobs, count(*) FILTER (WHERE {_LARGE}) AS large
-      FROM transfers_transferjob j WHERE j.state = ANY (%(writing)s) GROUP BY j.source_id, j.destination_id
+      FROM transfers_transferjob j WHERE j.state = ANY (%(writing)s) AND NOT {WAITS} GROUP BY j.source_id, j.destination_id
 )"""  # noqa: S608  (put together from constants)
-"""What each open night has begun, what small files it still has, and how busy each place is."""
+"""What each open night has begun, what small files it still has, and how busy each place is: a job that waits for the hours of one
+end takes no room at the other."""
 
 HAS_ROOM = f"""(
     (SELECT coalesce(sum(b.jobs), 0) FROM busy b WHERE b.destination_id = j.destination_id) < %(to_one)s
