@@ -46,7 +46,9 @@ def test_joining_is_the_same_from_both_sides_and_keeps_every_line() -> None:
     joined = 0
     for _ in range(3000):
         base = [f"line {number}" for number in range(chance.randrange(1, 9))]
-        mine, theirs = ([f"{who}{chance.randrange(99)}" if chance.random() < 0.2 else line for line in base] for who in "mt")
+        mine, theirs = (
+            [f"{who}{chance.randrange(99)}" if chance.random() < 0.2 else line for line in base] for who in "mt"
+        )
         texts = ["\n".join(lines) for lines in (base, mine, theirs)]
         one = merged(texts[2], base=texts[0], value=texts[1])
         other = merged(texts[1], base=texts[0], value=texts[2])

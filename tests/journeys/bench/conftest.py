@@ -55,7 +55,9 @@ def room(bench: Bench) -> Room:
 
     def made() -> Room:
         lab = a_lab("benchlab", timezone="Europe/London")
-        people = [with_password(a_member(lab, Role.EXPERIMENTER, name, is_staff=True), PASSWORD) for name in ("anna", "ben")]
+        people = [
+            with_password(a_member(lab, Role.EXPERIMENTER, name, is_staff=True), PASSWORD) for name in ("anna", "ben")
+        ]
         return Room(lab, *people, a_session(a_subject(lab, "M1")))
 
     return bench.do(made)

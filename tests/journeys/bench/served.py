@@ -48,11 +48,17 @@ class Bench:
 
     def start(self) -> None:
         """Serve, and wait until it answers."""
+        self.spawn()
+        self.wait()
+
+    def spawn(self) -> None:
+        """Begin to serve."""
         own = {
             "DATABASE_URL": self.database,
             "ALYX_VAR": str(self.var),
             "ALYX_SECRET_KEY": settings.SECRET_KEY,
             "ALYX_THROTTLE": "off",
+            "ALYX_WEB_PROCESSES": "1",  # a start costs a second of CPU for each
             "ALYX_HOSTS": LOOPBACK,
             "PYTHONPATH": str(ROOT),
         }
@@ -69,9 +75,12 @@ class Bench:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def wait(self) -> None:
+        """Until it answers."""
         patience = time.monotonic() + START_S
         while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > patience:
+            if self.process is None or self.process.poll() is not None or time.monotonic() > patience:
                 raise AssertionError(f"the server did not come up:\n{(self.var / 'serve.log').read_text()[-3000:]}")
             time.sleep(0.05)
 
@@ -142,7 +151,9 @@ def own_database() -> Iterator[str]:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [original])
         names = [sql.Identifier(copy), sql.Identifier(original)]
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
-        admin.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(names[0]))  # nobody pulls the plug
+        admin.execute(
+            sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(names[0])
+        )  # nobody pulls the plug
         known["NAME"] = copy
         try:
             yield f"{server}/{copy}"

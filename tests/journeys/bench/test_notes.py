@@ -40,7 +40,9 @@ def type_note(page: Page, text: str, *, done: bool = True) -> None:
         page.locator("#new-note").press("Enter")
 
 
-def test_notes_are_typed_tapped_and_photographed(tablet_of: TabletOf, room: Room, session: Session, tmp_path: Path) -> None:
+def test_notes_are_typed_tapped_and_photographed(
+    tablet_of: TabletOf, room: Room, session: Session, tmp_path: Path
+) -> None:
     page = tablet_of(room.anna).open(live(session))
     type_note(page, "mouse runs")
     page.get_by_role("button", name="Started").click()
@@ -205,8 +207,12 @@ def test_a_clock_that_is_wrong_is_said_and_corrected(tablet_of: TabletOf, room: 
     assert abs((row.at - row.created_at).total_seconds()) < 60
 
 
-@pytest.mark.parametrize("broken", ["Object.defineProperty(window, 'indexedDB', {get() { throw new DOMException('', 'SecurityError'); }})"])
-def test_a_device_that_keeps_nothing_says_so_first(tablet_of: TabletOf, room: Room, session: Session, broken: str) -> None:
+@pytest.mark.parametrize(
+    "broken", ["Object.defineProperty(window, 'indexedDB', {get() { throw new DOMException('', 'SecurityError'); }})"]
+)
+def test_a_device_that_keeps_nothing_says_so_first(
+    tablet_of: TabletOf, room: Room, session: Session, broken: str
+) -> None:
     tablet = tablet_of(room.anna)
     assert tablet.context is not None
     tablet.context.add_init_script(broken)
@@ -219,18 +225,24 @@ def test_a_device_that_keeps_nothing_says_so_first(tablet_of: TabletOf, room: Ro
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_and_can_be_tapped(tablet_of: TabletOf, room: Room, session: Session, scheme: Any, screenshots: Path | None) -> None:
+def test_it_fits_and_can_be_tapped(
+    tablet_of: TabletOf, room: Room, session: Session, scheme: Any, screenshots: Path | None
+) -> None:
     from tests.journeys.watch import Watch
 
     tablet = tablet_of(room.anna, color_scheme=scheme)
     page = tablet.open(live(session))
-    type_note(page, "a note that is long enough to be broken into lines on an upright tablet, and says where the probe is")
+    type_note(
+        page, "a note that is long enough to be broken into lines on an upright tablet, and says where the probe is"
+    )
     saved(page)
     watch = Watch(page, tablet.url)
     for size in ((820, 1180), (1180, 820)):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         assert watch.overflow() == []
         assert watch.faint() == []
-        assert [one for one in watch.controls("button, .button, textarea, input:not(.file)") if one["height"] < 55.9] == []
+        assert [
+            one for one in watch.controls("button, .button, textarea, input:not(.file)") if one["height"] < 55.9
+        ] == []
         if screenshots:
             page.screenshot(path=screenshots / f"live-notes-{scheme}-{size[0]}.png")

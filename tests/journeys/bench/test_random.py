@@ -70,13 +70,19 @@ def compare(told: list[dict[str, Any]], verdict: Verdict) -> None:
         verdict.lost += [f"{seed}: tap {text}" for text in one["taps"] if text not in standing]
         verdict.faults += [f"{seed}: not undone {text}" for text in one["undone"] if text in standing]
         verdict.doubled += [f"{seed}: {text}" for text in (*one["taps"], *one["undone"]) if counted[text] > 1]
-        verdict.lost += [f"{seed}: {notes.get(key)!r} for {text!r}" for key, text in one["fields"].items() if notes.get(key) != text]
+        verdict.lost += [
+            f"{seed}: {notes.get(key)!r} for {text!r}" for key, text in one["fields"].items() if notes.get(key) != text
+        ]
         for key, both in one["clashes"].items():
             there = [notes.get(key, ""), *kept.get(key, [])]
-            verdict.lost += [f"{seed}: {text!r} of two tabs" for text in both if not any(text in said for said in there)]
+            verdict.lost += [
+                f"{seed}: {text!r} of two tabs" for text in both if not any(text in said for said in there)
+            ]
         verdict.lost += [f"{seed}: entry {key}" for key in one["keys"] if key not in received]
         begun, ended = one["begun"] / 1000 - SLACK_S, one["ended"] / 1000 + SLACK_S
-        verdict.faults += [f"{seed}: the time of {text}" for text in one["taps"] if not begun <= at.get(text, begun) <= ended]
+        verdict.faults += [
+            f"{seed}: the time of {text}" for text in one["taps"] if not begun <= at.get(text, begun) <= ended
+        ]
 
 
 @pytest.fixture
