@@ -101,7 +101,7 @@ def kill_at(globus_night: GlobusNight, cases: list[tuple[str, int]]) -> None:
     trash = [file.read_bytes() for file in (globus_night.central.folder / "Subjects/.alyx-trash").rglob("*.v*")]
     assert sorted(trash) == sorted(b"version %d" % number for number in range(len(cases))), "each old version is kept"
     assert not TransferItem.objects.exclude(state="done").exists()
-    print(f"\n{len(cases)} cases, {kills} kills, {len(globus_night.labels())} tasks")
+    print(f"\nGlobus nights: {len(cases)} cases, {kills} kills, {len(globus_night.labels())} tasks")
 
 
 def test_two_workers_at_once_make_one_task_for_each_job(globus_night: GlobusNight) -> None:
