@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.urls import reverse
 
 from alyx.core.flags import Doubt, raise_flags
-from alyx.core.models import Note, ReviewFlag
+from alyx.core.models import JournalEntry, Note, ReviewFlag
 from alyx.labs.models import Lab, Location, Membership, Project, Role, Token, User
 from datasets.models import DataFormat, Dataset, DatasetType, FileRecord, Repository, Revision, Tag
 from sessions.models import Session
@@ -42,6 +42,7 @@ class Rows:
             **recordings.MAKERS,
             Note: lambda: factories.a_note(factories.a_subject(self.lab)),
             ReviewFlag: self.flag,
+            JournalEntry: lambda: factories.an_entry(factories.a_member(self.lab)),
             User: lambda: factories.a_member(self.lab),
             Lab: self.another_lab,
             Location: lambda: Location.objects.create(name=f"rig {_number()}", lab=self.lab),

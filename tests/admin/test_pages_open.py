@@ -9,9 +9,11 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from alyx.core.models import JournalEntry
 from alyx.labs.models import Role, Token
 from tests.admin.conftest import logged_in
 from tests.admin.pages import PAGES, Rows, url
+from tests.factories import an_entry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 EACH_PAGE = pytest.mark.parametrize("model", PAGES, ids=lambda model: model.__name__)
@@ -50,6 +52,8 @@ def test_every_page_of_every_record_opens(model: type[Model], who: str, rows: Ro
     person = None if who == "superuser" else rows.member_everywhere(Role(who))
     if isinstance(row, Token) and person is not None:
         row = Token.objects.create(user=person)
+    if isinstance(row, JournalEntry) and person is not None:
+        row = an_entry(person)
     client = logged_in(person) if person else root
     for page in ("change", "history"):
         answer = client.get(url(model, page, row.pk))

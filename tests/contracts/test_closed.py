@@ -29,11 +29,23 @@ def filled(route: str) -> str:
     return re.sub(r"<[^>]*>", "00000000-0000-0000-0000-000000000000", route.strip("^$"))
 
 
+BENCH_OPEN = {"bench/pulse", "bench/login", "bench/sw.js"}
+"""Who is logged in, logging in, and the service worker, which holds nothing but names of files."""
+
+
+def is_bench(route: str) -> bool:
+    """Of the screens for tablets: pages send to the login, their calls answer 401 so that the page offers it in place."""
+    return route.startswith(("bench/", "weigh/", "surgery/")) or route.endswith("/live")
+
+
+BENCH = sorted({route for route in routes(get_resolver().url_patterns) if is_bench(route)} - BENCH_OPEN)
 REST = sorted(
     {
         route
         for route in routes(get_resolver().url_patterns)
-        if route not in OPEN | HOME and not route.startswith(tuple(f"{one.split('/')[0]}/" for one in OWN_ANSWER))
+        if route not in OPEN | HOME
+        and not is_bench(route)
+        and not route.startswith(tuple(f"{one.split('/')[0]}/" for one in OWN_ANSWER))
     }
 )
 
@@ -44,6 +56,14 @@ def test_anonymous_gets_a_403_as_json(route: str, verb: str) -> None:
     answer = Client().generic(verb, f"/{filled(route)}", b"{}", content_type="application/json")
     assert answer.status_code == 403, route
     assert answer["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("route", BENCH)
+@pytest.mark.parametrize("verb", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+def test_bench_pages_ask_for_a_login(route: str, verb: str) -> None:
+    answer = Client().generic(verb, f"/{filled(route)}", b"{}", content_type="application/json")
+    assert answer.status_code in {302, 401, 405}, route
+    assert answer.status_code != 302 or answer.headers["Location"].startswith("/admin/login/")
 
 
 @pytest.mark.parametrize(("route", "codes"), OWN_ANSWER.items())

@@ -98,7 +98,7 @@ class Kinds:
 
     def doubt(self, applied: Applied) -> dict[str, Any]:
         """Doubts odd numbers."""
-        session = Session.objects.get(pk=applied.about)
+        session = Session.objects.get(pk=applied.subject_of())
         found = Doubt("odd", "n is odd", {"n": applied.body["n"]}, "look again")
         raise_flags(Session, [(session.pk, found)], lab_id=session.lab_id)
         self.done += 1
@@ -110,7 +110,7 @@ class Kinds:
 
     def half(self, applied: Applied) -> dict[str, Any]:
         """Writes, then fails."""
-        add_note(actor=applied.actor, about=Session.objects.get(pk=applied.about), text="half")
+        add_note(actor=applied.actor, about=Session.objects.get(pk=applied.subject_of()), text="half")
         raise ZeroDivisionError
 
 
@@ -144,7 +144,7 @@ def test_a_repeat_is_answered_the_same_and_done_once(tablet: Tablet, session: Se
 
 
 def test_a_doubt_is_asked_and_confirmed(tablet: Tablet, session: Session, kinds: Kinds) -> None:
-    kinds.register("test.doubted", lambda applied: kinds.doubt(applied))
+    kinds.register("test.doubted", kinds.doubt)
     asked = tablet.one("test.doubted", session.pk, n=1)
     assert (asked["state"], asked["message"], asked["fields"]) == ("asked", "n is odd", {"n": ["n is odd: look again"]})
     entry = JournalEntry.objects.get()
@@ -157,7 +157,7 @@ def test_a_doubt_is_asked_and_confirmed(tablet: Tablet, session: Session, kinds:
 
 
 def test_an_entry_that_says_at_once_that_it_is_right(tablet: Tablet, session: Session, kinds: Kinds) -> None:
-    kinds.register("test.doubted", lambda applied: kinds.doubt(applied))
+    kinds.register("test.doubted", kinds.doubt)
     [answer] = tablet.answers(tablet.entry("test.doubted", session.pk, n=1) | {"confirmed": True})
     assert answer["state"] == "done"
 

@@ -33,6 +33,7 @@ from tests.factories.records import (
     a_subject,
     a_type,
     an_aggregate,
+    an_entry,
 )
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "a_word",
     "an_aggregate",
     "an_allele",
+    "an_entry",
     "an_implant",
     "an_item",
     "another_procedure",

@@ -1,6 +1,7 @@
 """Animals, recordings and files."""
 
 import hashlib
+import uuid
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,8 @@ from django.db.models import Model
 
 from alyx.core.clock import now, wall_to_utc
 from alyx.core.flags import Doubt, raise_flags
-from alyx.core.models import Note, ReviewFlag
-from alyx.labs.models import Lab
+from alyx.core.models import JournalEntry, Note, ReviewFlag
+from alyx.labs.models import Lab, User
 from datasets.models import ContentVersion, DataFormat, Dataset, DatasetType, HashState, Repository
 from sessions.models import Session
 from subjects.models import Subject
@@ -106,6 +107,21 @@ def a_flag(about: Model | None = None, **doubt: Any) -> ReviewFlag:
     lab_id = values.pop("lab_id", getattr(about, "lab_id", None))
     raise_flags(type(about), [(about.pk, Doubt(**values))], lab_id=lab_id)
     return ReviewFlag.objects.filter(object_id=about.pk, rule=values["rule"]).latest("created_at")
+
+
+def an_entry(user: User | None = None, **columns: Any) -> JournalEntry:
+    """An entry of a tablet that was kept."""
+    values = {
+        "device": "tablet-1",
+        "seq": next(NUMBERS),
+        "kind": "session.note",
+        "skew_s": 0.0,
+        "state": "kept",
+        **columns,
+    }
+    return JournalEntry.objects.create(
+        user=user or a_user(), key=uuid.uuid4(), body={"text": "x"}, made_at=now(), at=now(), **values
+    )
 
 
 def a_note(about: Model | None = None, text: str = "a note", **columns: Any) -> Note:

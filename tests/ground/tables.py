@@ -11,7 +11,7 @@ from django.db import connection, models
 from django.db.models.base import ModelState
 from pghistory.models import Event
 
-from alyx.core.models import AnsweredCall, Note, ReviewFlag
+from alyx.core.models import AnsweredCall, JournalEntry, Note, ReviewFlag
 from alyx.labs.models import Lab, Location, Membership, Project, Token, User
 from datasets.models import (
     ContentVersion,
@@ -76,6 +76,7 @@ MAKERS: dict[type[models.Model], Callable[[], models.Model]] = {
     **animals.MAKERS,
     **recordings.MAKERS,
     Note: factories.a_note,
+    JournalEntry: factories.an_entry,
     ReviewFlag: factories.a_flag,
     User: factories.a_user,
     Lab: factories.a_lab,
@@ -117,7 +118,9 @@ def a_twin(row: models.Model) -> models.Model:
         field.name for field in row._meta.concrete_fields
     }:
         setattr(twin, name, f"{getattr(row, name)}-2")
-    if isinstance(twin, Membership):
+    if isinstance(twin, JournalEntry):
+        twin.key = uuid.uuid4()
+    elif isinstance(twin, Membership):
         twin.user = factories.a_user()
     elif isinstance(twin, Session):
         twin.number += 1

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from alyx.core.admin_shown import badge
+from alyx.core.journal.models import waiting_for
 from alyx.core.models import FlagState, ReviewFlag
 from alyx.core.reading import readable
 from alyx.core.status import Status
@@ -39,6 +40,13 @@ def needs(user: Any) -> list[dict[str, Any]]:
         (animals.light, Status.FAILED, "below", "animals below their weight", "/admin/training/"),
         (animals.waiting, Status.WARNING, "today", "animals to weigh or to water", "/admin/training/"),
         (animals.checks, Status.WARNING, "due", "checks after surgery", "/admin/subjects/surgery/checks/"),
+        (
+            waiting_for(user),
+            Status.FAILED,
+            "to look at",
+            "entries of yours that wait on a tablet's page",
+            "/bench/kept/",
+        ),
         (flags, Status.WARNING, "to review", "records a rule doubts", "/admin/core/reviewflag/"),
         (items["stuck"], Status.FAILED, "stuck", "copies that need a person", f"{of_items}needs_human"),
         (items["retrying"], Status.WARNING, "retrying", "copies the night tries again", f"{of_items}retry_wait"),

@@ -1,5 +1,7 @@
 """Entries of journals, as they arrived, with their answers."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
@@ -60,3 +62,8 @@ class JournalEntry(Record):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+
+def waiting_for(user: Any) -> int:
+    """How many entries of this person wait for a decision."""
+    return JournalEntry.objects.filter(user=user.pk, state__in=[EntryState.ASKED, EntryState.KEPT]).count()

@@ -55,10 +55,10 @@ def room(bench: Bench) -> Room:
 
     def made() -> Room:
         lab = a_lab("benchlab", timezone="Europe/London")
-        people = [
+        anna, ben = (
             with_password(a_member(lab, Role.EXPERIMENTER, name, is_staff=True), PASSWORD) for name in ("anna", "ben")
-        ]
-        return Room(lab, *people, a_session(a_subject(lab, "M1")))
+        )
+        return Room(lab, anna, ben, a_session(a_subject(lab, "M1")))
 
     return bench.do(made)
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,8 @@ class Tablet:
     def close(self) -> None:
         """Switch it off."""
         if self.context is not None:
-            try:
+            with suppress(Error):  # it was killed
                 self.context.close()
-            except Error:
-                pass  # it was killed
             self.context = None
 
     def _pid(self) -> int:

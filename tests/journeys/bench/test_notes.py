@@ -53,7 +53,7 @@ def test_notes_are_typed_tapped_and_photographed(
     saved(page)
     assert sorted(written(session)) == ["", "Started", "mouse runs"]
     photo = Note.objects.get(object_id=session.pk, text="")
-    assert photo.image.name.endswith(".jpg")
+    assert str(photo.image.name).endswith(".jpg")
     expect(page.locator("#notes time").first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d Europe/London$"))
 
 
