@@ -23,6 +23,7 @@ from subjects.models import (
     Headplate,
     Implant,
     PostOpCheck,
+    ProbeModel,
     ProcedureType,
     Subject,
     Surgery,
@@ -578,3 +579,17 @@ def test_the_room_costs_the_same_for_many_animals(begun: Tablet, lab: Lab, djang
     with django_assert_max_num_queries(40):
         room = begun.client.get("/bench/data/surgery").json()
     assert len(room["animals"]) == 31
+
+
+def test_a_probe_model_and_a_narrative_of_a_part_are_columns_too(begun: Tablet) -> None:
+    model = ProbeModel.objects.create(name="Neuropixels 2.4")
+    probe = {"id": str(uuid4()), "part": "implant"}
+    begun.done("surgery.plan", {**probe, "values": {"kind": "probe"}})
+    begun.done("surgery.column", {**probe, "column": "probe_model", "value": str(model.pk), "base": ""})
+    assert begun.state()["plan"][0]["probe_model"] == str(model.pk)
+    begun.done("surgery.part", {**probe, "values": {"kind": "probe", "probe_model": str(model.pk)}})
+    assert begun.state()["parts"][0]["values"]["probe_model"] == str(model.pk)
+    begun.done("surgery.column", {**probe, "column": "probe_model", "value": "", "base": str(model.pk)})
+    assert Implant.objects.get().probe_model is None
+    kept = begun.tap("surgery.column", {**probe, "column": "probe_model", "value": str(uuid4()), "base": ""})
+    assert (kept["state"], list(kept["fields"])) == ("kept", ["probe_model"])

@@ -31,7 +31,10 @@ _SCANNED = """code => {
 }"""
 BOTH_TEXTS = re.compile(r"(?=.*Anna: bleeding)(?=.*Ben: glue)", re.DOTALL)
 _APART = """selector => {
-    const shown = [...document.querySelectorAll(selector)].filter(one => one.checkVisibility());
+    const shown = [...document.querySelectorAll(selector)].filter(one => one.checkVisibility()).filter(one => {
+        const list = one.closest(".timeline-list")?.getBoundingClientRect(), box = one.getBoundingClientRect();
+        return !list || (box.top >= list.top && box.bottom <= list.bottom);  // not scrolled out of it
+    });
     const boxes = shown.map(one => [one, one.getBoundingClientRect()]);
     const found = [];
     for (const [one, a] of boxes) for (const [other, b] of boxes) {

@@ -2,7 +2,7 @@
 
 import { el } from "../dom";
 import type { Desk, Panel } from "./desk";
-import { panel } from "./desk";
+import { keyed, panel } from "./desk";
 import { plain } from "./dose";
 import type { View } from "./fold";
 import type { Card } from "./types";
@@ -38,9 +38,13 @@ export function facts(card: Card): HTMLElement {
   return el("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
+export function remarksOf(card: Card): string[] {
+  return [card.adverse, card.description, ...card.notes].filter((one) => one.trim());
+}
+
 /** What somebody has written about the animal: allergies, remarks, adverse effects. */
 export function remarks(card: Card): HTMLElement {
-  const said = [card.adverse, card.description, ...card.notes].filter((one) => one.trim());
+  const said = remarksOf(card);
   const dead = card.died_on ? `It died on ${card.died_on}: what is entered for later is kept and not applied.` : "";
   return el(
     "div",
@@ -55,6 +59,13 @@ export function cardPanel(desk: Desk): Panel {
   const place = el("div", {});
   const people = el("div", { class: "chips", role: "group", "aria-label": "Who operates" });
   const node = panel("animal", "Animal", place, el("h3", {}, "Who operates"), people);
+  const procedures = el("div", { class: "chips", role: "group", "aria-label": "Procedures" });
+  const more = el("select", { id: "more-procedures", "aria-label": "Add a procedure" }, el("option", { value: "" }, "Add a procedure …"), ...desk.room.procedures.map((one) => el("option", { value: one.id }, one.name)));
+  more.addEventListener("change", () => {
+    if (more.value) void toggleProcedure(desk, more.value);
+    more.value = "";
+  });
+  node.append(el("h3", {}, "Procedures"), procedures, more);
   let last = "";
   for (const [name, id] of desk.room.people) {
     people.append(
@@ -68,11 +79,26 @@ export function cardPanel(desk: Desk): Panel {
       const now = JSON.stringify(card);
       if (card && now !== last) place.replaceChildren(remarks(card), facts(card));
       last = now;
+      const chosen = (view.fields.procedures?.value ?? []) as string[];
+      keyed(
+        procedures,
+        chosen,
+        (id) => id,
+        (id) => el("button", { type: "button", class: "chip", "aria-pressed": "true", onclick: () => void toggleProcedure(desk, id) }, desk.room.procedures.find((one) => one.id === id)?.name ?? "a procedure"),
+        () => {},
+      );
       const operating = view.fields.users?.value ?? [];
       for (const chip of people.querySelectorAll<HTMLElement>("[data-user]"))
         chip.setAttribute("aria-pressed", String(Array.isArray(operating) && operating.includes(chip.dataset.user ?? "")));
     },
   };
+}
+
+async function toggleProcedure(desk: Desk, id: string): Promise<void> {
+  const before = (desk.view.fields.procedures?.value ?? []) as string[];
+  const value = before.includes(id) ? before.filter((one) => one !== id) : [...before, id];
+  const name = desk.room.procedures.find((one) => one.id === id)?.name ?? "Procedure";
+  await desk.record("surgery.field", { field: "procedures", value, base: before }, before.includes(id) ? `Not ${name}` : name);
 }
 
 async function toggle(desk: Desk, id: string, name: string): Promise<void> {

@@ -4,7 +4,7 @@ import { el } from "../dom";
 import type { Journal } from "../journal";
 import { offerUndo } from "../screen";
 import type { Entry } from "../types";
-import { cardPanel } from "./card";
+import { ageOf, cardPanel, remarksOf, weightOf } from "./card";
 import type { Desk, Panel } from "./desk";
 import { setText } from "./desk";
 import { drugsPanel } from "./drugs";
@@ -46,7 +46,7 @@ export class SurgeryScreen implements Desk {
     this.view = fold(id, room, server, entries, this.skewMs());
     const end = endDialog(this);
     const finish = el("button", { type: "button", class: "end-button", id: "end", onclick: () => end.open() }, "End …");
-    this.top = el("div", { class: "operating-top" }, el("div", { class: "who-is-it" }, el("h2", {}), el("p", { class: "quiet" })), finish);
+    this.top = el("div", { class: "operating-top" }, el("div", { class: "who-is-it" }, el("h2", {}), el("p", { class: "quiet what" }), el("p", { class: "top-remark" })), finish);
     const [card, timers, steps, iso, drugs, sites, numbers, photos, narrative, timeline, troubles] = [
       cardPanel(this),
       timersPanel(this),
@@ -62,7 +62,7 @@ export class SurgeryScreen implements Desk {
     ];
     this.panels = [troubles, timers, card, steps, iso, drugs, sites, numbers, photos, narrative, timeline];
     const work = el("div", { class: "column work" }, steps.node, iso.node, drugs.node, sites.node, numbers.node, narrative.node);
-    const side = el("div", { class: "column side-column" }, timers.node, timeline.node, photos.node, card.node);
+    const side = el("div", { class: "column side-column" }, timers.node, photos.node, timeline.node, card.node);
     this.node.append(this.top, troubles.node, el("div", { class: "columns" }, work, side));
   }
 
@@ -150,8 +150,11 @@ export class SurgeryScreen implements Desk {
   private draw(): void {
     const view = this.view;
     setText(this.top.querySelector("h2"), view.nickname || "Surgery");
-    const what = [view.templateName, view.withdrawn && "withdrawn: it did not happen", !view.known && "not known on this tablet; it shows when there is a connection"];
-    setText(this.top.querySelector("p"), what.filter(Boolean).join("; "));
+    const card = view.subject;
+    const what = [view.templateName, card && ageOf(card), card && weightOf(card), view.withdrawn && "withdrawn: it did not happen", !view.known && "not known on this tablet; it shows when there is a connection"];
+    setText(this.top.querySelector(".what"), what.filter(Boolean).join(", "));
+    const remark = card ? remarksOf(card).join("; ") : "";
+    setText(this.top.querySelector(".top-remark"), remark ? `▲ ${remark}` : "");
     const finish = this.top.querySelector<HTMLButtonElement>("#end");
     if (finish) finish.disabled = view.endedAt !== null || !view.known;
     setText(finish, view.endedAt ? "Ended" : "End …");

@@ -35,6 +35,11 @@ const COLUMNS: Record<string, Column[]> = {
   injection: [AP, ML, DV, { name: "volume_nl", label: "Volume", unit: "nL", step: 10, least: 10 }],
   implant: [AP, ML, { name: "depth_mm", label: "Depth", unit: "mm", step: 0.1, least: 0.1 }],
 };
+/** Part → the column that names a record, its label, and where the records are. */
+const NAMED: Record<string, [string, string, "probe_models" | "virus_batches"]> = {
+  implant: ["probe_model", "Model", "probe_models"],
+  injection: ["virus_batch", "Virus batch", "virus_batches"],
+};
 const NEW: [string, string, Values][] = [
   ["Craniotomy", "craniotomy", { size_mm: 2 }],
   ["Injection", "injection", {}],
@@ -120,7 +125,8 @@ export function sitesPanel(desk: Desk): Panel {
           steppers.set(column.name, stepper({ ...column, name: `${column.name}-${site.id}`, changed }));
         }
         open.set(site.id, steppers);
-        const body = el("div", { class: "site-edit", hidden: true }, ...[...steppers.values()].map((one) => one.node), drop);
+        const named = chooser(desk, site);
+        const body = el("div", { class: "site-edit", hidden: true }, ...[...steppers.values()].map((one) => one.node), named, drop);
         return el("div", { class: "site" }, edit, tell, body);
       },
       (row, site) => {
@@ -135,6 +141,8 @@ export function sitesPanel(desk: Desk): Panel {
         const body = row.querySelector<HTMLElement>(".site-edit");
         if (body) body.hidden = selected !== site.id;
         row.querySelector(".site-open")?.setAttribute("aria-expanded", String(selected === site.id));
+        const chosen = row.querySelector<HTMLSelectElement>(".site-edit select");
+        if (chosen && document.activeElement !== chosen) chosen.value = String(site.values[chosen.name] ?? "");
         const drop = row.querySelector<HTMLElement>(".drop");
         if (drop) drop.hidden = site.done;
         for (const [name, one] of open.get(site.id) ?? []) one.set(typeof site.values[name] === "number" ? (site.values[name] as number) : null);
@@ -149,6 +157,19 @@ export function sitesPanel(desk: Desk): Panel {
     );
   };
   return { node, show };
+}
+
+/** Which probe, which virus: from the lab's lists. */
+function chooser(desk: Desk, { id, part }: Site): HTMLElement | null {
+  const [column, label, records] = NAMED[part] ?? [];
+  if (!column || !label || !records || !desk.room[records].length) return null;
+  const select = el("select", { name: column, "aria-label": label }, el("option", { value: "" }, `${label}: not said`), ...desk.room[records].map((one) => el("option", { value: one.id }, one.name)));
+  select.addEventListener("change", () => {
+    const base = String(sitesOf(desk.view).find((one) => one.id === id)?.values[column] ?? "");
+    const body = { id, part, column, field: `${id}.${column}`, value: select.value, base };
+    void desk.record("surgery.column", body, `${label}: ${select.selectedOptions[0]?.textContent ?? ""}`);
+  });
+  return select;
 }
 
 function write(desk: Desk, site: Site, column: string, value: number): void {
