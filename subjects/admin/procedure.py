@@ -198,9 +198,9 @@ class VirusBatchPage(LabPage):
 
 
 _CONTENT_HELP = (
-    "Keys, all optional: procedures (names), drugs (drug, dose_mg_per_kg or dose_percent, route), parts (part: headplate, "
+    "Keys, all optional: procedures (names), drugs (drug, dose_mg_per_kg or dose_percent, route, repeat_h), parts (part: headplate, "
     "craniotomy, injection, implant or perfusion, with their values), implant_weight_g, location, anaesthetic, narrative, "
-    "outcome_type, post_op_days (days after the end), score_sheet (key, question, highest)."
+    "outcome_type, events (one-tap names in surgery mode), post_op_days (days after the end), score_sheet (key, question, highest)."
 )
 _EXAMPLE: dict[str, Any] = {
     "procedures": ["Headplate implant"],

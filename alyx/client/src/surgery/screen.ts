@@ -23,6 +23,8 @@ import type { Room, Surgery } from "./types";
 const POLL_MS = 4_000;
 const SOON_MS = 250;
 const MOST_ASKED = 100;
+/** Less than this is the time that a request took, not a clock that is wrong. */
+const LATENCY_S = 5;
 
 export class SurgeryScreen implements Desk {
   readonly node = el("div", { class: "operating" });
@@ -83,7 +85,8 @@ export class SurgeryScreen implements Desk {
   }
 
   skewMs(): number {
-    return (this.journal.status().skew ?? 0) * 1000;
+    const seconds = this.journal.status().skew ?? 0;
+    return Math.abs(seconds) < LATENCY_S ? 0 : seconds * 1000;
   }
 
   async record(kind: string, body: object, said: string): Promise<Entry | undefined> {
@@ -139,12 +142,15 @@ export class SurgeryScreen implements Desk {
       return;
     }
     this.showing = true;
-    do {
-      this.again = false;
-      this.view = fold(this.id, this.room, this.server, await this.journal.entries(), this.skewMs());
-      this.draw();
-    } while (this.again);
-    this.showing = false;
+    try {
+      do {
+        this.again = false;
+        this.view = fold(this.id, this.room, this.server, await this.journal.entries(), this.skewMs());
+        this.draw();
+      } while (this.again);
+    } finally {
+      this.showing = false;
+    }
   }
 
   private draw(): void {

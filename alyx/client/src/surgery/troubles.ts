@@ -3,6 +3,7 @@
 import { conflict } from "../conflicts";
 import { el } from "../dom";
 import { isClash } from "../journal";
+import { HERE } from "../sender";
 import type { Entry } from "../types";
 import type { Desk, Panel } from "./desk";
 import { keyed, panel, setText } from "./desk";
@@ -67,7 +68,8 @@ function doubt(desk: Desk, entry: Entry): HTMLElement {
 /** A person has looked: apply it. With the start goes what hangs on it. */
 async function settle(desk: Desk, entry: Entry): Promise<void> {
   const others = desk.view.open.filter((one) => one.state === "kept" && one.key !== entry.key && !isClash(one));
-  await desk.journal.confirm(entry.key);
+  if (entry.answer?.result[HERE]) await desk.journal.again(entry.key); // the server never had it
+  else await desk.journal.confirm(entry.key);
   if (entry.kind === "surgery.start") for (const one of others) await desk.journal.again(one.key);
 }
 
