@@ -23,7 +23,8 @@ export class Cache {
 
   static async load(store: Store, user: string): Promise<Cache> {
     const cache = new Cache(user); // listens before it reads
-    for (const entry of [...(await store.all()), ...(await store.drafts())]) cache.keep(entry);
+    for (const entry of [...(await store.all()), ...(await store.drafts())])
+      if (!cache.known.has(entry.key)) cache.keep(entry); // what a tab told meanwhile is newer
     return cache;
   }
 

@@ -5,7 +5,7 @@ import { Drafts } from "./drafts";
 import { hexOf, uuid } from "./ids";
 import { IdbStore } from "./idb_store";
 import { type Fetch, Net, type Pulse } from "./net";
-import { Sender } from "./sender";
+import { HERE, Sender } from "./sender";
 import { MemoryStore, type Picture, type Store } from "./store";
 import { type Entry, explained, JournalUnavailable, type Status } from "./types";
 
@@ -127,11 +127,22 @@ export class Journal {
   }
 
   async discard(key: string, why: string): Promise<Entry> {
-    return this.add("journal.discard", null, { of: key, why });
+    const entry = this.cache.get(key);
+    if (!entry?.answer?.result[HERE]) return this.add("journal.discard", null, { of: key, why });
+    const aside: Entry = { ...entry, ended: "discarded", answer: { ...entry.answer, message: why } };
+    await this.kept([aside]);
+    return aside;
   }
 
   /** Try a kept entry once more; with `about` for another animal. */
   async again(key: string, about: string | null = null): Promise<Entry> {
+    const entry = this.cache.get(key);
+    if (entry?.answer?.result[HERE]) {
+      const { answer: _, ...rest } = entry;
+      const back: Entry = { ...rest, state: "local", ...(about ? { about } : {}) };
+      await this.kept([back]);
+      return back;
+    }
     return this.add("journal.again", null, { of: key, ...(about ? { about } : {}) });
   }
 

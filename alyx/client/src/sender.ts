@@ -5,6 +5,8 @@ import { type Net, NotSent, type Pulse } from "./net";
 import type { Store } from "./store";
 import type { Answer, Entry } from "./types";
 
+/** In an answer's result: the server has never taken the entry; it is only on this device. */
+export const HERE = "here";
 const MOST = 50;
 const MOST_CHARACTERS = 2_000_000;
 const LONGEST_WAIT_MS = 30_000;
@@ -140,7 +142,7 @@ export class Sender {
 
   /** An entry that the server does not even take: it stays on this device, and says why. */
   private async keepHere(batch: Entry[], message: string): Promise<void> {
-    const answer: Answer = { state: "kept", result: {}, message, fields: {}, at: new Date().toISOString() };
+    const answer: Answer = { state: "kept", result: { [HERE]: true }, message, fields: {}, at: new Date().toISOString() };
     await this.stored(batch.map((entry) => ({ ...entry, state: "kept", answer })));
   }
 

@@ -178,6 +178,10 @@ test("one entry that is refused does not hold up the others", async () => {
   const entries = await mine.entries();
   assert.deepEqual(entries.map(({ state }) => state), ["confirmed", "confirmed", "confirmed", "kept", "confirmed"]);
   assert.equal(entries[3]?.answer?.message, "it is bad");
+  Object.assign(mine.net, { fetched: before });
+  await mine.again(entries[3]?.key ?? ""); // the server has never heard of it: it is sent itself, with its key
+  await mine.send();
+  assert.deepEqual([server.sent.at(-1)?.map(({ key }) => key), mine.status().kept], [[entries[3]?.key], 0]);
   mine.abandon();
 });
 

@@ -460,7 +460,8 @@
     }
     static async load(store, user) {
       const cache = new _Cache(user);
-      for (const entry of [...await store.all(), ...await store.drafts()]) cache.keep(entry);
+      for (const entry of [...await store.all(), ...await store.drafts()])
+        if (!cache.known.has(entry.key)) cache.keep(entry);
       return cache;
     }
     /** An entry with the next place in the journal. Not yet in it. */
@@ -748,6 +749,7 @@
   }
 
   // src/sender.ts
+  var HERE = "here";
   var MOST = 50;
   var MOST_CHARACTERS = 2e6;
   var LONGEST_WAIT_MS = 3e4;
@@ -874,7 +876,7 @@
     }
     /** An entry that the server does not even take: it stays on this device, and says why. */
     async keepHere(batch, message) {
-      const answer = { state: "kept", result: {}, message, fields: {}, at: (/* @__PURE__ */ new Date()).toISOString() };
+      const answer = { state: "kept", result: { [HERE]: true }, message, fields: {}, at: (/* @__PURE__ */ new Date()).toISOString() };
       await this.stored(batch.map((entry) => ({ ...entry, state: "kept", answer })));
     }
     async stored(entries) {
@@ -1004,10 +1006,21 @@
       return this.add("journal.confirm", null, { of: key });
     }
     async discard(key, why) {
-      return this.add("journal.discard", null, { of: key, why });
+      const entry = this.cache.get(key);
+      if (!entry?.answer?.result[HERE]) return this.add("journal.discard", null, { of: key, why });
+      const aside = { ...entry, ended: "discarded", answer: { ...entry.answer, message: why } };
+      await this.kept([aside]);
+      return aside;
     }
     /** Try a kept entry once more; with `about` for another animal. */
     async again(key, about = null) {
+      const entry = this.cache.get(key);
+      if (entry?.answer?.result[HERE]) {
+        const { answer: _, ...rest } = entry;
+        const back = { ...rest, state: "local", ...about ? { about } : {} };
+        await this.kept([back]);
+        return back;
+      }
       return this.add("journal.again", null, { of: key, ...about ? { about } : {} });
     }
     /** Settle a conflict of a field: `value` on top of what the server has; the entries that clashed are put aside. */
