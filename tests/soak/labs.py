@@ -31,6 +31,8 @@ class SoakLab:
     dice: random.Random
     to_mend: dict[int, list[Callable[[], None]]] = field(default_factory=lambda: defaultdict(list))
     planted: Counter[str] = field(default_factory=Counter)
+    damaged: set[str] = field(default_factory=set)
+    """Datasets with such a file."""
     contents: dict[str, bytes] = field(default_factory=dict)
     stored_in: Path = Path()
     """Where the bytes of the central directory are now."""
@@ -54,6 +56,7 @@ class SoakLab:
     def plant(self, day: int, fault: str, dataset: Dataset, content: bytes) -> None:
         """Something is wrong with a file, until somebody mends it."""
         self.planted[fault] += 1
+        self.damaged.add(str(dataset.pk))
         path = self.world.path_of(dataset, self.world.here)
         if fault in {"vanished", "late"}:
             path.unlink()

@@ -85,10 +85,10 @@ def waiting(labs: list[SoakLab]) -> int:
     return files - copies.count()
 
 
-def people() -> int:
-    """Items that ever waited for a person."""
-    told = Event.objects.filter(kind="item", new="needs_human")
-    return told.values("subject_id").distinct().count()
+def people() -> set[str]:
+    """Datasets with an item that ever waited for a person."""
+    told = Event.objects.filter(kind="item", new="needs_human").values("subject_id")
+    return {str(key) for key in TransferItem.objects.filter(pk__in=told).values_list("dataset", flat=True)}
 
 
 def sizes() -> Counter[str]:
@@ -124,12 +124,13 @@ def soak(folder: Path, s3: Servers, *, nights: int, labs: int, files: int, with_
     check_end(made)
     assert worst == 0, f"{worst} objects were stuck on some morning"
     planted = sum((lab.planted for lab in made), Counter[str]())
+    asked, damaged = people(), set[str]().union(*(lab.damaged for lab in made))
     total = sum(len(lab.contents) for lab in made)
     grown = {app: size // total for app, size in (sizes() - before).most_common(4)}
     print(
         f"\nsoak: {nights} nights and {day + 1 - nights} quiet ones, {labs} labs, {total} files, all proved in {took:.0f} s;"
         f"\n  planted: {dict(planted)}, {killed} workers killed; stuck on any morning: {worst};"
-        f" files that waited for a person: {people()}"
+        f" files that waited for a person: {len(asked)}, of them with no planted fault: {len(asked - damaged)}"
         f"\n  {NightWindow.objects.count()} windows, {Preflight.objects.count()} looks before the night;"
         f" database growth per file, bytes: {sum(grown.values())} ({grown})"
     )
