@@ -60,11 +60,13 @@ export interface Asked {
   also: string[];
 }
 
+const PATIENCE_MS = 10_000;
+
 /** The server's answer; undefined when it cannot be reached or does not answer well. */
 export async function fetched(asked: Asked): Promise<RoundData | undefined> {
   const query = new URLSearchParams({ cage: asked.cage, lab: asked.lab, also: asked.also.join(",") });
   try {
-    const answer = await fetch(`/bench/data/round?${query}`, { headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-store" });
+    const answer = await fetch(`/bench/data/round?${query}`, { headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
     if (!answer.ok) return undefined;
     return (await answer.json()) as RoundData;
   } catch {

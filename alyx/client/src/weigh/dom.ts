@@ -11,3 +11,16 @@ export function say(element: Element, text: string): void {
 export function button(label: string, className: string, act: () => void, more: Record<string, string> = {}): HTMLButtonElement {
   return el("button", { type: "button", class: className, onclick: act, ...more }, label);
 }
+
+const TWICE_MS = 500;
+
+/** Not a second time at once: a finger that trembles taps twice. */
+export function calmly<A extends unknown[]>(act: (...given: A) => void): (...given: A) => void {
+  let last = -TWICE_MS;
+  return (...given) => {
+    const now = performance.now();
+    if (now - last < TWICE_MS) return;
+    last = now;
+    act(...given);
+  };
+}

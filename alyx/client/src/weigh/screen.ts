@@ -6,16 +6,17 @@ import { canUseCamera, scanWithCamera } from "../scan";
 import { Card } from "./card";
 import { animalOf, type Asked, fetched, keep, remembered, type RoundData } from "./data";
 import { Done } from "./done";
-import { button, h } from "./dom";
+import { button, calmly, h } from "./dom";
 import { Head } from "./head";
 import { List } from "./list";
 import { pad } from "./pad";
 import { gramsIn, meant } from "./reading";
+import { Typing } from "./typing";
 import { grams, stateOf, type State, WATER, WEIGHT } from "./round";
 
 const EVERY_MS = 30_000;
 const SOON_MS = 400;
-const DRAFTS = "weigh.typed";
+const ENTER_TWICE_MS = 150; // a scale may end its line with two
 const MOST_G = 100;
 /** Of a number that is also a cage's name, more is the cage. */
 
@@ -25,7 +26,8 @@ export class Round {
   private state: State = { rows: [], weighed: 0, asks: 0, last: undefined };
   private asked: Asked;
   private current = "";
-  private drafts: Record<string, string> = {};
+  private readonly typing: Typing;
+  private stored = 0;
   /** Scanned while another cage was at work: that cage, by animal. */
   private readonly guarded = new Map<string, string>();
   private reading: Promise<void> | undefined;
@@ -33,13 +35,16 @@ export class Round {
   private readonly told = h("p", { class: "told", role: "status", "aria-live": "polite" });
   private readonly stale = h("p", { class: "stale", hidden: true });
   private readonly empty = h("p", { class: "empty", hidden: true });
-  private readonly card = new Card(() => void this.undo());
+  private readonly card = new Card(() => this.undoLast());
   private readonly list: List;
   private readonly done: Done;
+  private readonly undoLast = calmly(() => void this.undo());
+  private enteredAt = 0;
   readonly head: Head;
 
   constructor(private readonly root: HTMLElement, private readonly journal: Journal, address: URL) {
     this.asked = { cage: address.searchParams.get("cage") ?? "", lab: address.searchParams.get("lab") ?? "", also: [] };
+    this.typing = new Typing(journal);
     this.head = new Head({ found: (code) => this.scanned(code), lab: (lab) => void this.open({ ...this.asked, lab, also: [] }), all: () => void this.open({ ...this.asked, cage: "", also: [] }) });
     this.list = new List({
       typed: (id, text) => this.typed(id, text),
@@ -51,7 +56,7 @@ export class Round {
       drop: (_id, entry) => void this.store(() => this.journal.discard(entry.key, "discarded in the weighing round")).then(() => this.focus(this.current)),
       give: (id, volume) => void this.give(id, volume),
     });
-    this.done = new Done((id) => this.focus(id), () => void this.undo());
+    this.done = new Done((id) => this.focus(id), () => this.undoLast());
   }
 
   async start(): Promise<void> {
@@ -63,26 +68,23 @@ export class Round {
     const work = h("div", { class: "work" }, this.card.element, keys);
     this.root.replaceChildren(this.head.element, this.stale, h("div", { class: "both" }, h("div", { class: "scroll" }, this.list.element, this.empty, this.done.element), work), this.told);
     if (canUseCamera()) this.head.tools.append(button("Scan", "button", () => void this.camera(), { "aria-label": "Scan a code with the camera" }));
-    this.drafts = (await this.journal.snapshot<Record<string, string>>(DRAFTS)) ?? {};
+    await this.typing.restore();
     this.journal.onChange((entry) => void this.changed(entry));
     window.addEventListener("online", () => this.readSoon());
+    document.addEventListener("keydown", (event) => this.caught(event));
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.readSoon());
     window.setInterval(() => void this.read(), EVERY_MS);
     await this.show(this.asked);
+    if (!this.data) await this.read(); // nothing can be typed before
     window.setTimeout(() => this.focusFirst()); // the page is still hidden now
     void this.read().then(() => this.focusFirst());
   }
 
-  /** What a scanner or a scale typed: grams for the animal at work, else a code. */
-  typedFast(text: string): void {
-    const box = this.list.views.get(this.current)?.box;
-    const value = gramsIn(text);
-    const isName = this.data !== undefined && meant(text, this.data.known, this.asked.lab) !== undefined;
-    if (box && value !== undefined && (value <= MOST_G || !isName)) {
-      box.value = text;
-      this.typed(this.current, text);
-      this.enter(this.current);
-    } else this.head.complain(this.scanned(text));
+  /** Scanners and scales type, wherever the focus is: it goes to the animal at work. */
+  private caught(event: KeyboardEvent): void {
+    const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    if (isTyping || event.ctrlKey || event.altKey || event.metaKey || !/^[^ ]$/.test(event.key)) return;
+    this.list.views.get(this.current)?.box.focus();
   }
 
   /** Show other animals: what is remembered at once, what the server says as soon as it does. */
@@ -147,10 +149,10 @@ export class Round {
     this.state = stateOf(data, this.entries, now, (this.journal.status().skew ?? 0) * 1000);
     for (const row of this.state.rows) {
       const view = this.list.views.get(row.animal.id);
-      if (view) view.box.dataset["draft"] = this.drafts[row.animal.id] ? "1" : "";
+      if (view) view.box.dataset["draft"] = this.typing.of(row.animal.id) ? "1" : "";
     }
     this.list.update(this.state.rows, data.rules, now, this.current);
-    for (const [id, text] of Object.entries(this.drafts)) {
+    for (const [id, text] of this.typing.all()) {
       const view = this.list.views.get(id);
       if (view && document.activeElement !== view.box && view.box.value !== text) {
         view.box.value = text;
@@ -201,7 +203,7 @@ export class Round {
   private focusFirst(): void {
     const isElsewhere = document.activeElement instanceof HTMLInputElement && this.root.contains(document.activeElement);
     if (isElsewhere) return;
-    const typed = this.state.rows.find((row) => this.drafts[row.animal.id]);
+    const typed = this.state.rows.find((row) => this.typing.of(row.animal.id));
     const next = typed ?? this.state.rows.find((row) => !row.isWeighed && row.asked.length === 0);
     if (next) this.focus(next.animal.id);
   }
@@ -229,15 +231,9 @@ export class Round {
     const view = this.list.views.get(id);
     view?.complain("");
     if (view) view.box.dataset["draft"] = text ? "1" : "";
-    this.draft(id, text);
+    this.typing.set(id, text);
     if (view && this.data) view.update(view.row, this.data.rules, this.now(), true);
     this.drawCard();
-  }
-
-  private draft(id: string, text: string): void {
-    if (text) this.drafts[id] = text;
-    else delete this.drafts[id];
-    void this.journal.keepSnapshot(DRAFTS, this.drafts).catch((error: unknown) => this.tell(String(error)));
   }
 
   private enter(id: string): void {
@@ -246,9 +242,11 @@ export class Round {
     const text = view.box.value.trim();
     const standing = view.row.weight;
     const isUntouched = view.box.dataset["draft"] !== "1";
+    if (text === "" && performance.now() - this.enteredAt < ENTER_TWICE_MS) return;
     if (text === "" || (isUntouched && standing)) return this.skip(id);
     const value = gramsIn(text);
-    if (value === undefined) {
+    const isCode = value !== undefined && value > MOST_G && meant(text, this.data.known, this.asked.lab) !== undefined;
+    if (value === undefined || isCode) {
       if (!meant(text, this.data.known, this.asked.lab)) {
         view.complain(`${parseNumber(text).reason ?? `“${text.slice(0, 20)}” is not a number`}. Write grams like 23.4 or 23,4.`);
         view.box.select();
@@ -274,8 +272,9 @@ export class Round {
     const kept = this.store(async () => {
       if (own) await this.journal.undo(own.key);
       await this.journal.add(WEIGHT, id, body);
-      this.draft(id, "");
+      if (this.typing.of(id).trim() === text) this.typing.set(id, "");
     });
+    this.enteredAt = performance.now();
     this.onward(id);
     void kept.then((isKept) => {
       if (!isKept) {
@@ -293,7 +292,7 @@ export class Round {
   private clear(id: string): void {
     const view = this.list.views.get(id);
     if (view) view.box.dataset["draft"] = view.box.dataset["touched"] = "";
-    this.draft(id, "");
+    this.typing.set(id, "");
     view?.complain("");
   }
 
@@ -340,6 +339,9 @@ export class Round {
     } catch (error) {
       this.tell(error instanceof Error ? error.message : String(error));
       return false;
+    } finally {
+      this.stored += 1;
+      this.root.dataset["stored"] = String(this.stored); // for whoever waits for the device
     }
   }
 

@@ -1,5 +1,5 @@
 // Water in the row: how much, and what would be over then, before it is given with one tap.
-import { button, h, say } from "./dom";
+import { button, calmly, h, say } from "./dom";
 import type { Numbers } from "./rules";
 import { hundredths, restWords } from "./words";
 
@@ -16,11 +16,12 @@ export class Supplement {
   constructor(nickname: string, act: (volume_ml: number) => void) {
     const step = (by: number, label: string, sign: string): HTMLButtonElement =>
       button(sign, "button step", () => this.step(by), { "aria-label": `${label} water for ${nickname}` });
-    this.give = button("", "button give", () => {
+    const give = calmly(() => {
       const volume = this.volume();
       this.extra = 0;
       if (volume > 0) act(volume);
     });
+    this.give = button("", "button give", give);
     this.element = h("div", { class: "supplement", hidden: true, role: "group", "aria-label": `Supplement of ${nickname}` }, this.given, step(-STEP_ML, "Less", "−"), this.give, step(STEP_ML, "More", "+"), this.then);
   }
 
