@@ -57,9 +57,10 @@ class Tablet:
         known = {"key": str(uuid4()), "seq": self.seq, "user": str(self.user.pk), "made_at": made_at}
         return {**known, "kind": kind, "about": about or self.surgery, "body": dict(body), **more}
 
-    def send(self, *entries: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The answers."""
-        body = {"device": "tablet", "sent_at": clock.now().isoformat(), "entries": list(entries)}
+    def send(self, *entries: Mapping[str, Any], latency_s: float = 0) -> list[dict[str, Any]]:
+        """The answers, to a request that took so long."""
+        sent_at = clock.now() - timedelta(seconds=latency_s)
+        body = {"device": "tablet", "sent_at": sent_at.isoformat(), "entries": list(entries)}
         answer = self.client.post("/bench/entries", json.dumps(body), content_type="application/json")
         assert answer.status_code == 200, answer.content
         answers: list[dict[str, Any]] = answer.json()["answers"]
@@ -593,3 +594,11 @@ def test_a_probe_model_and_a_narrative_of_a_part_are_columns_too(begun: Tablet) 
     assert Implant.objects.get().probe_model is None
     kept = begun.tap("surgery.column", {**probe, "column": "probe_model", "value": str(uuid4()), "base": ""})
     assert (kept["state"], list(kept["fields"])) == ("kept", ["probe_model"])
+
+
+def test_events_stay_in_the_order_of_the_taps_however_long_their_requests_took(begun: Tablet) -> None:
+    first = begun.entry("surgery.event", {"id": str(uuid4()), "what": "incision"}, ago_s=9)
+    second = begun.entry("surgery.event", {"id": str(uuid4()), "what": "drilling"}, ago_s=8)
+    begun.send(first, latency_s=4)
+    begun.send(second)
+    assert [one["what"] for one in begun.state()["events"]] == ["incision", "drilling"]

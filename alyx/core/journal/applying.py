@@ -22,6 +22,8 @@ from alyx.core.journal.pictures import opened
 
 logger = logging.getLogger(__name__)
 
+LATENCY_S = 5
+"""So far apart, clocks agree: it is the time that the request took, which differs from one to the next and would swap what they bring."""
 WAIT_S = 10
 """How long an entry waits for another sender of the same key, and for rows that others hold."""
 
@@ -84,7 +86,7 @@ def _apply_once(actor: Any, device: str, one: Sent, skew: float, received_at: da
         before = JournalEntry.objects.filter(user=actor, key=one.key).first()
         if before is not None:
             return before
-        at = min(_shifted(one.made_at, skew), received_at)
+        at = min(_shifted(one.made_at, skew if abs(skew) > LATENCY_S else 0.0), received_at)
         kind = KINDS.get(one.kind)
         applied = Applied(
             actor=actor,
