@@ -1,5 +1,6 @@
 """The jobs of mail, of rigs, and of policies that begin by themselves. Rows decide; a message that is lost or doubled changes nothing."""
 
+from alyx.core.journal import pictures
 from alyx.core.rest import idempotency
 from alyx.core.tasks import enqueue_on_commit, job
 from alyx.labs import mailing, rigs
@@ -24,5 +25,6 @@ def deliver() -> None:
 
 @job(name="labs.tasks.sweep")
 def sweep() -> None:
-    """Forget the stored answers to calls that nobody will repeat any more."""
+    """Forget the stored answers to calls that nobody will repeat any more, and tablets' pictures that were used long ago."""
     idempotency.sweep()
+    pictures.sweep()

@@ -199,6 +199,7 @@ def test_kept_ones_are_tried_again_for_another_thing_or_put_aside(tablet: Tablet
     row = JournalEntry.objects.get(key=kept["key"])
     assert (row.state, row.about, row.message) == ("done", session.pk, "")
     other = tablet.one("session.note", uuid.uuid4(), text="y")
+    assert [one["body"] for one in tablet.client.get("/bench/data/kept").json()["entries"]] == [{"text": "y"}]
     assert tablet.one("journal.discard", None, of=other["key"], why=" ")["fields"] == {
         "why": ["say why it is discarded"]
     }

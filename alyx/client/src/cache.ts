@@ -5,6 +5,9 @@ import type { Entry } from "./types";
 
 export type Change = (entry: Entry) => void;
 
+/** When one of these fails, it is the entry that it names that waits. */
+const DECISIONS = new Set(["journal.confirm", "journal.again", "journal.discard"]);
+
 export class Cache {
   private readonly known = new Map<string, Entry>();
   private readonly changes = new Set<Change>();
@@ -71,7 +74,7 @@ export class Cache {
     const found = { unsent: 0, asked: 0, kept: 0 };
     for (const entry of this.known.values()) {
       if (entry.state === "local" || entry.state === "sending") found.unsent += 1;
-      else if (entry.ended === undefined && entry.state !== "confirmed") found[entry.state] += 1;
+      else if (entry.ended === undefined && entry.state !== "confirmed" && !DECISIONS.has(entry.kind)) found[entry.state] += 1;
     }
     return found;
   }

@@ -18,6 +18,7 @@ interface Note {
 }
 
 interface Data {
+  now?: string;
   session: string;
   name: string;
   zone: string;
@@ -41,6 +42,7 @@ void start(async ({ journal, user }) => {
     notes: [],
   };
   const list = byId("notes");
+  const age = byId("as-of");
   const box = byId<HTMLTextAreaElement>("new-note");
   const rows = new Map<string, HTMLElement>();
   const pictures = new Map<string, string>();
@@ -51,10 +53,12 @@ void start(async ({ journal, user }) => {
       const answer = await fetch(`/bench/data/sessions/${session}/notes`, { cache: "no-store", signal: AbortSignal.timeout(15_000) });
       if (!answer.ok) return;
       data = (await answer.json()) as Data;
+      age.hidden = true;
       await journal.keepSnapshot(snapshot, data);
       await show();
     } catch {
-      // no network: the snapshot stands
+      age.hidden = data.now === undefined; // no network: the snapshot stands, and says its age
+      if (data.now) age.textContent = `Notes of others as of ${dateTime(data.now, data.zone)} ${data.zone}`;
     }
   };
 
@@ -172,7 +176,9 @@ void start(async ({ journal, user }) => {
       await show();
     };
     area.addEventListener("input", () => journal.write("session.note.text", id, "text", area.value, base, { session }));
-    area.addEventListener("blur", () => void done());
+    area.addEventListener("blur", () => {
+      if (document.hasFocus() || document.activeElement !== area) void done(); // another window is no end of an edit
+    });
     area.addEventListener("keydown", (event) => {
       if (event.key === "Escape" || (event.key === "Enter" && !event.shiftKey)) {
         event.preventDefault();
@@ -192,10 +198,10 @@ void start(async ({ journal, user }) => {
 
   const finish = async (): Promise<void> => {
     if (!box.value.trim()) return;
-    await journal.flush();
+    const closing = journal.flush(); // what was typed is the journal's now; keys that follow belong to the next note
     box.value = "";
-    box.placeholder = "What happens now?";
     open = uuid();
+    await closing;
     await show();
   };
 

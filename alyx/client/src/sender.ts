@@ -7,6 +7,7 @@ import type { Answer, Entry } from "./types";
 
 /** In an answer's result: the server has never taken the entry; it is only on this device. */
 export const HERE = "here";
+const DECIDED: ReadonlySet<string> = new Set(["asked", "kept"]);
 const MOST = 50;
 const MOST_CHARACTERS = 2_000_000;
 const LONGEST_WAIT_MS = 30_000;
@@ -131,7 +132,7 @@ export class Sender {
       if (!of || !entry.kind.startsWith("journal.") || !entry.answer) return [];
       const { result, message, fields } = entry.answer;
       if (entry.state !== "confirmed")
-        return of.state === "asked" || of.state === "kept" ? [{ ...of, answer: { ...entry.answer, message, fields } }] : [];
+        return DECIDED.has(of.state) ? [{ ...of, state: entry.answer.state === "asked" ? "asked" : "kept", answer: { ...entry.answer, message, fields } }] : [];
       const ended = result.ended;
       if (ended === "undone" || ended === "discarded") return [{ ...of, ended, state: of.state === "local" ? "confirmed" : of.state }];
       const now = (result.result ?? {}) as Record<string, unknown>;

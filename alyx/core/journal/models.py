@@ -64,6 +64,16 @@ class JournalEntry(Record):
         return f"{self.kind} {self.key}"
 
 
+DECISIONS = ("journal.confirm", "journal.again", "journal.discard")
+"""Kinds that decide about another entry: when they fail it is that one that waits, with the new reason."""
+
+
+def waiting(user: Any) -> "models.QuerySet[JournalEntry]":
+    """Entries of this person that wait for a decision."""
+    rows = JournalEntry.objects.filter(user=user.pk, state__in=[EntryState.ASKED, EntryState.KEPT])
+    return rows.exclude(kind__in=DECISIONS)
+
+
 def waiting_for(user: Any) -> int:
-    """How many entries of this person wait for a decision."""
-    return JournalEntry.objects.filter(user=user.pk, state__in=[EntryState.ASKED, EntryState.KEPT]).count()
+    """How many."""
+    return waiting(user).count()

@@ -16,7 +16,7 @@ from alyx.core.errors import DomainError
 from alyx.core.journal import pictures
 from alyx.core.journal.applying import apply_batch, received_now
 from alyx.core.journal.kinds import KINDS
-from alyx.core.journal.models import EntryState, JournalEntry
+from alyx.core.journal.models import JournalEntry, waiting
 from alyx.core.journal.wire import read_batch
 from alyx.core.reading import reach_of
 from alyx.core.rest.errors import error_body
@@ -106,7 +106,7 @@ def whoami(request: HttpRequest) -> dict[str, Any]:
 @bench("GET")
 def kept_entries(request: HttpRequest) -> HttpResponse:
     """What of mine is asked or kept: newest last, at most 500."""
-    rows = JournalEntry.objects.filter(user=request.user.pk, state__in=[EntryState.ASKED, EntryState.KEPT])[:500]
+    rows = waiting(request.user)[:500]
     return JsonResponse({"entries": [_shown(row) for row in rows]})
 
 

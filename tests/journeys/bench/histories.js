@@ -444,6 +444,7 @@
   }
 
   // src/cache.ts
+  var DECISIONS = /* @__PURE__ */ new Set(["journal.confirm", "journal.again", "journal.discard"]);
   var Cache = class _Cache {
     known = /* @__PURE__ */ new Map();
     changes = /* @__PURE__ */ new Set();
@@ -499,7 +500,7 @@
       const found = { unsent: 0, asked: 0, kept: 0 };
       for (const entry of this.known.values()) {
         if (entry.state === "local" || entry.state === "sending") found.unsent += 1;
-        else if (entry.ended === void 0 && entry.state !== "confirmed") found[entry.state] += 1;
+        else if (entry.ended === void 0 && entry.state !== "confirmed" && !DECISIONS.has(entry.kind)) found[entry.state] += 1;
       }
       return found;
     }
@@ -750,6 +751,7 @@
 
   // src/sender.ts
   var HERE = "here";
+  var DECIDED = /* @__PURE__ */ new Set(["asked", "kept"]);
   var MOST = 50;
   var MOST_CHARACTERS = 2e6;
   var LONGEST_WAIT_MS = 3e4;
@@ -866,7 +868,7 @@
         if (!of || !entry.kind.startsWith("journal.") || !entry.answer) return [];
         const { result, message, fields } = entry.answer;
         if (entry.state !== "confirmed")
-          return of.state === "asked" || of.state === "kept" ? [{ ...of, answer: { ...entry.answer, message, fields } }] : [];
+          return DECIDED.has(of.state) ? [{ ...of, state: entry.answer.state === "asked" ? "asked" : "kept", answer: { ...entry.answer, message, fields } }] : [];
         const ended = result.ended;
         if (ended === "undone" || ended === "discarded") return [{ ...of, ended, state: of.state === "local" ? "confirmed" : of.state }];
         const now = result.result ?? {};

@@ -57,6 +57,23 @@ def test_notes_are_typed_tapped_and_photographed(
     expect(page.locator("#notes time").first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d Europe/London$"))
 
 
+def test_who_types_on_after_enter_loses_no_key(tablet_of: TabletOf, room: Room, session: Session) -> None:
+    page = tablet_of(room.anna).open(live(session))
+    page.locator("#new-note").focus()
+    page.evaluate(
+        """() => { // without a pause, as no hand can
+            const box = document.getElementById("new-note");
+            for (const key of "one\\ntwo\\nthree\\n") {
+                if (key === "\\n") box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+                else { box.value += key; box.dispatchEvent(new InputEvent("input", { bubbles: true })); }
+            }
+        }"""
+    )
+    expect(page.locator("#notes .note")).to_have_count(3)
+    saved(page)
+    assert sorted(written(session)) == ["one", "three", "two"]
+
+
 def test_correcting_and_withdrawing(tablet_of: TabletOf, room: Room, session: Session) -> None:
     page = tablet_of(room.anna).open(live(session))
     type_note(page, "first lick at 3 ml")
@@ -93,6 +110,7 @@ def test_nothing_is_lost_without_network_reloaded_and_killed(tablet_of: TabletOf
     page.reload()
     page.wait_for_selector("body[data-started=yes]")
     expect(page.locator("#notes")).to_contain_text("without network")
+    expect(page.locator("#as-of")).to_contain_text("Europe/London")
     type_note(page, "half a sent", done=False)
     expect(page.locator("#notes")).to_contain_text("half a sent")  # shown from the journal: durable
     tablet.kill()
@@ -158,10 +176,10 @@ def test_two_tabs_and_a_conflict_side_by_side(tablet_of: TabletOf, room: Room, s
     expect(second.locator("#notes")).to_contain_text("weight 23 g")
     for page in (first, second):
         page.locator("#notes .note").get_by_role("button", name="Correct").click()
-    first.locator("#notes textarea").fill("weight 24 g")
-    second.locator("#notes textarea").fill("weight 25 g")
-    first.locator("#notes textarea").press("Enter")
-    second.locator("#notes textarea").press("Enter")
+    for page, text in ((first, "weight 24 g"), (second, "weight 25 g")):
+        page.bring_to_front()
+        page.locator("#notes textarea").fill(text)
+        page.locator("#notes textarea").press("Enter")
     clash = second.locator("#conflicts .conflict")
     expect(clash).to_have_count(1)
     expect(clash).to_contain_text("weight 24 g")
