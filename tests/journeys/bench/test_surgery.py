@@ -233,7 +233,9 @@ def test_a_standard_headplate_surgery_takes_few_taps_and_no_keyboard(
     surgery = the_surgery(mouse)
     assert stored(surgery) == gloves.tapped
     events = [event.what for event in surgery.timeline.order_by("at") if event.value is None]
-    assert events == [what for what in gloves.tapped if surgery.timeline.filter(what=what).exists()], "in the order of the taps"
+    assert events == [what for what in gloves.tapped if surgery.timeline.filter(what=what).exists()], (
+        "in the order of the taps"
+    )
     assert Note.objects.filter(object_id=surgery.pk).count() == 2
     assert (surgery.outcome_type, surgery.implant_weight_g, surgery.checks.count()) == ("r", 1.4, 3)
     assert surgery.drugs_given.get(drug=theatre.carprofen).volume_ml == 0.12
