@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
 from itertools import combinations, groupby
 
 DAY = 24 * 60
@@ -116,15 +117,14 @@ def written(stretches: Iterable[Stretch]) -> str:
 
 
 def said(limit: int | None) -> str:
-    """A limit in words that can be written as well."""
+    """A limit in words that can be written as well, and mean the same to the byte."""
     if limit is None:
         return _NO_LIMIT
     if not limit:
         return _NOTHING
-    unit, factor = next(
-        ((unit, factor) for unit, factor in (("GB", 10**9), ("MB", 10**6)) if limit >= factor), ("kB", 1000)
-    )
-    return f"{limit / factor:.3f}".rstrip("0").rstrip(".") + f" {unit}/s"
+    units = ((name, factor) for name, factor in (("GB", 10**9), ("MB", 10**6)) if limit >= factor)
+    unit, factor = next(((name, factor) for name, factor in units if limit % (factor // 1000) == 0), ("kB", 1000))
+    return f"{Decimal(limit) / factor:.3f}".rstrip("0").rstrip(".") + f" {unit}/s"
 
 
 def smaller(limits: Iterable[int | None]) -> int | None:
@@ -205,7 +205,7 @@ def _limit(number: int, text: str) -> int | None:
     if found is None:
         message = f"line {number}: {text[:40]!r} is no limit: write such as 20 MB/s or 500 kB/s, nothing, or no limit"
         raise ValueError(message)
-    limit = round(float(found[1]) * _UNITS[found[2].lower()])
+    limit = int(Decimal(found[1]) * _UNITS[found[2].lower()])
     if 0 < limit < _UNITS["kb"]:
         message = f"line {number}: {text} is less than 1 kB/s: write nothing if nothing is to be moved"
         raise ValueError(message)

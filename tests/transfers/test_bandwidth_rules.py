@@ -23,12 +23,13 @@ def test_a_setting_has_one_spelling_for_one_meaning() -> None:
     text = "18:00–24:00  closed\r\n  8:00 to 18:00 20mb/s ;00:00-08:00 Unlimited"
     assert written(parse(text)) == "00:00-08:00 no limit\n08:00-18:00 20 MB/s\n18:00-24:00 nothing"
     assert parse("") == ()
-    assert [said(limit) for limit in (None, 0, 1500, 20 * MB, 1_250_000_000)] == [
+    assert [said(limit) for limit in (None, 0, 1500, 20 * MB, 1_250_000_000, 1_000_001_000)] == [
         "no limit",
         "nothing",
         "1.5 kB/s",
         "20 MB/s",
         "1.25 GB/s",
+        "1000.001 MB/s",
     ]
 
 
