@@ -194,7 +194,6 @@ class EventList(ListEndpoint):
         "about": is_key("subject_id"),
         "to": equals("new"),
         "after": is_number("seq__gt", least=0, most=2**63 - 1),
-        "date_range": day_range("at"),
     }
 
     def rows(self) -> QuerySet[Any]:
