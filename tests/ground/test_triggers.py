@@ -46,7 +46,13 @@ def test_every_table_of_ours_is_audited_or_history_itself() -> None:
         if not m._meta.proxy
     }
     events = {model for model in ours if hasattr(model, "pgh_tracked_model")}
-    reports = {FoundFile, Preflight, Pulse, ReadingTurn, Scan}  # how a place was last seen, append-only, or a clock's hand
+    reports = {
+        FoundFile,
+        Preflight,
+        Pulse,
+        ReadingTurn,
+        Scan,
+    }  # how a place was last seen, append-only, or a clock's hand
     audited = {Decision, IntakePolicy}
     assert all(triggers_of(model._meta.db_table) >= RECORDED for model in audited)
     assert ours - events - OWN_HISTORY - engine - reports == {*concrete_models(), *audited}

@@ -51,7 +51,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "transfers.FoundFile",
         "transfers.Scan",
     ),
-    "Review and notes": ("core.ReviewFlag", "labs.Notification", "labs.NotificationRule", "core.Note", "core.JournalEntry"),
+    "Review and notes": (
+        "core.ReviewFlag",
+        "labs.Notification",
+        "labs.NotificationRule",
+        "core.Note",
+        "core.JournalEntry",
+    ),
     "Labs and people": (
         "labs.Lab",
         "labs.User",
