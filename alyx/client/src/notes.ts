@@ -115,11 +115,12 @@ void start(async ({ journal, user }) => {
       row.remove();
       rows.delete(id);
     }
-    for (const note of notes) {
+    for (const [place, note] of notes.entries()) {
       const row = rows.get(note.id) ?? rowOf(note);
       rows.set(note.id, row);
       fill(row, note);
-      list.append(row); // in order
+      // Only where the order changed: a row that is moved ends the edit in it.
+      if (list.children[place] !== row) list.insertBefore(row, list.children[place] ?? null);
     }
     byId("no-notes").hidden = notes.length > 0;
   };
