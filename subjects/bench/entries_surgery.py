@@ -22,6 +22,7 @@ from subjects.services.surgery_bench import (
     undo_start,
 )
 from subjects.services.surgery_bench_parts import plan_part, put_part, set_column, take_part
+from subjects.services.surgery_bench_photos import show_photo, take_photo
 
 
 def start(applied: Applied) -> Result:
@@ -159,13 +160,19 @@ def un_column(applied: Applied, result: Result) -> Result:
 def take(applied: Applied) -> Result:
     """`{part, id}`: what somebody else, or another tablet, recorded did not happen."""
     surgery, kind, key = applied.subject_of(), applied.said("part", str), applied.said("id", UUID)
+    if kind == "photo":
+        shown = take_photo(actor=applied.actor, surgery_id=surgery, key=key)
+        return {"surgery": str(surgery), "part": kind, "id": str(key), "taken": {} if shown else None}
     taken = take_part(actor=applied.actor, surgery_id=surgery, kind=kind, key=key)
     return {"surgery": str(surgery), "part": kind, "id": str(key), "taken": taken}
 
 
 def un_take(applied: Applied, result: Result) -> Result:
     """It did happen."""
-    if taken := result["taken"]:
+    if result["part"] == "photo":
+        if result["taken"] is not None:
+            show_photo(actor=applied.actor, surgery_id=UUID(result["surgery"]), key=UUID(result["id"]))
+    elif taken := result["taken"]:
         put_part(
             actor=applied.actor,
             surgery_id=UUID(result["surgery"]),

@@ -602,3 +602,30 @@ def test_events_stay_in_the_order_of_the_taps_however_long_their_requests_took(b
     begun.send(first, latency_s=4)
     begun.send(second)
     assert [one["what"] for one in begun.state()["events"]] == ["incision", "drilling"]
+
+
+def test_another_persons_photo_is_taken_back_and_shown_again(
+    begun: Tablet, lab: Lab, settings: Any, tmp_path: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    made = io.BytesIO()
+    Image.new("RGB", (40, 30), "#224488").save(made, "JPEG")
+    digest = hashlib.sha256(made.getvalue()).hexdigest()
+    begun.client.put(f"/bench/pictures/{digest}", made.getvalue(), content_type="image/jpeg")
+    photo = begun.done("surgery.photo", {"picture": digest})["result"]["note"]
+    before = begun.state()["photos"]
+    elsewhere = Tablet(begun.user)
+    elsewhere.start(a_subject(lab))
+    assert elsewhere.done("surgery.take", {"part": "photo", "id": photo})["result"]["taken"] is None
+    assert begun.state()["photos"] == before, "it belongs to another surgery"
+    other = Tablet(a_member(lab), surgery=begun.surgery)
+    taken = other.done("surgery.take", {"part": "photo", "id": photo})
+    assert begun.state()["photos"] == []
+    again = other.done("surgery.take", {"part": "photo", "id": photo})
+    assert other.undo(again)["state"] == "done"
+    assert begun.state()["photos"] == [], "the second one took nothing back"
+    assert other.undo(taken)["state"] == "done"
+    assert begun.state()["photos"] == before
+    stranger = Tablet(a_member(a_lab("elsewhere")), surgery=begun.surgery)
+    assert stranger.tap("surgery.take", {"part": "photo", "id": photo})["state"] == "kept"
+    assert begun.state()["photos"] == before

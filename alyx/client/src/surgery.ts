@@ -38,6 +38,7 @@ void start(async ({ journal, user }) => {
     screen?.stop();
     screen = await SurgeryScreen.open(journal, room, id);
     place.replaceChildren(screen.node);
+    screen.focus();
     scrollTo(0, 0);
   };
 

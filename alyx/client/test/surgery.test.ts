@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { drawnUp, plain, signed, stepped, volumeOf } from "../src/surgery/dose";
 import { fold, unsure } from "../src/surgery/fold";
 import { checkDays, missingAtEnd } from "../src/surgery/missing";
+import { doubted, minutesOf, momentAt } from "../src/surgery/moment";
 import type { Room, Surgery } from "../src/surgery/types";
 import type { Entry } from "../src/types";
 
@@ -111,4 +112,50 @@ test("what is missing at the end is what the server finds missing", () => {
 
 test("checks are on days of the lab's calendar", () => {
   assert.deepEqual(checkDays(new Date("2026-03-09T23:30:00Z"), "Europe/Berlin", [3, 1, 1]), ["2026-03-11", "2026-03-13"]);
+});
+
+test("a corrected time shows at once, goes back with its undo, and leaves the line's own undo alone", () => {
+  const event = done(entry("surgery.event", { id: "e1", what: "drilling" }));
+  const item = { id: "e1", at: "2026-03-09T10:20:00Z", what: "drilling", value: null, unit: "" };
+  const time = entry("surgery.time", { part: "event", id: "e1", at: "2026-03-09T10:05:00Z", base: item.at, what: "drilling" });
+  const old = server({ events: [item], applied: [event.key] });
+  const moved = fold(ID, room, old, [event, time]);
+  assert.deepEqual([moved.events[0]?.at, moved.changes[0]?.from, moved.changes[0]?.to], ["2026-03-09T10:05:00Z", item.at, "2026-03-09T10:05:00Z"]);
+  const sent = done(time, { before: item.at });
+  const known = server({ events: [{ ...item, at: "2026-03-09T10:05:00Z" }], applied: [event.key, time.key] });
+  assert.equal(fold(ID, room, known, [event, sent]).events[0]?.entry?.key, event.key, "its undo takes the event back, not the time");
+  const undo = entry("journal.undo", { of: time.key });
+  assert.equal(fold(ID, room, known, [event, sent, undo]).events[0]?.at, item.at);
+  assert.equal(fold(ID, room, old, [event, { ...time, state: "asked" }]).events[0]?.at, item.at, "what is asked changes nothing");
+  const start = entry("surgery.time", { part: "start", id: ID, at: "2026-03-09T09:50:00Z", base: null, what: "Surgery started" });
+  assert.equal(fold(ID, room, old, [start]).startedAt, "2026-03-09T09:50:00Z");
+});
+
+test("whose tap it was is not taken from a plan or a coordinate of the same part", () => {
+  const part = { id: "c1", part: "craniotomy", at: null, values: {} };
+  const plan = done(entry("surgery.plan", { id: "c1", part: "craniotomy", values: {} }));
+  const column = done(entry("surgery.column", { id: "c1", part: "craniotomy", column: "ap_mm", value: "1", base: "" }));
+  const view = fold(ID, room, server({ parts: [part], applied: [plan.key, column.key] }), [plan, column]);
+  assert.equal(view.parts[0]?.entry, undefined, "somebody else did it: it is taken back, not the plan");
+});
+
+test("another's photo is taken back", () => {
+  const photo = { id: "n1", at: "2026-03-09T10:00:00Z", url: "/media/x.jpg", text: "", user: "ben" };
+  assert.equal(fold(ID, room, server({ photos: [photo] }), [entry("surgery.take", { part: "photo", id: "n1" })]).photos.length, 0);
+});
+
+test("a time of the day is the moment that fits", () => {
+  assert.deepEqual(["14:03", "9:05", "1403", "14.03", " 0:00 ", "24:00", "12:60", "12", "", "x"].map(minutesOf), [843, 545, 843, 843, 0, undefined, undefined, undefined, undefined, undefined]);
+  const at = (said: string, near: string, from: string, until: string, zone = "Europe/London"): string => new Date(momentAt(minutesOf(said) ?? -1, zone, Date.parse(near), Date.parse(from), Date.parse(until))).toISOString();
+  assert.equal(at("14:03", "2026-07-09T13:30:00Z", "2026-07-09T09:00:00Z", "2026-07-09T15:00:00Z"), "2026-07-09T13:03:00.000Z", "summer time");
+  assert.equal(at("23:50", "2026-03-10T00:10:00Z", "2026-03-09T22:00:00Z", "2026-03-10T01:00:00Z"), "2026-03-09T23:50:00.000Z", "before midnight");
+  assert.equal(at("21:30", "2026-03-09T09:00:00Z", "2026-03-09T08:00:00Z", "2026-03-09T22:00:00Z"), "2026-03-09T21:30:00.000Z", "not yesterday's, which is nearer");
+  assert.equal(at("08:00", "2026-03-09T10:00:00Z", "2026-03-09T08:00:30Z", "2026-03-09T11:00:00Z"), "2026-03-09T08:00:00.000Z", "the minute of the start");
+  assert.equal(at("03:15", "2026-03-29T01:30:00Z", "2026-03-28T22:00:00Z", "2026-03-29T03:00:00Z", "Europe/Berlin"), "2026-03-29T01:15:00.000Z", "the hour after the clocks change");
+});
+
+test("what the server would ask about is said before", () => {
+  const [start, now] = [Date.parse("2026-03-09T10:00:40Z"), Date.parse("2026-03-09T11:00:00Z")];
+  const says = (kind: string, at: string): string => doubted(kind, Date.parse(at), start, now);
+  assert.deepEqual([says("event", "2026-03-09T10:00:00Z"), says("event", "2026-03-09T09:59:00Z"), says("start", "2026-03-09T09:00:00Z"), says("event", "2026-03-09T11:05:00Z")], ["", "before the start of the surgery", "", "in the future"]);
 });

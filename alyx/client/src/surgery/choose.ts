@@ -114,7 +114,7 @@ export class Chooser {
         ...others.map((one) => el("button", { type: "button", onclick: () => this.does.goOn(one.id) }, el("strong", {}, "Go on with the running surgery"), el("span", {}, `since ${hourOf(one.started_at, one.zone)}`))),
         ...templates.map((one) => el("button", { type: "button", class: "start", "data-template": one.name, onclick: start(one) }, el("strong", {}, `Start: ${one.name}`), el("span", {}, one.description || what(one)))),
         el("button", { type: "button", class: "second start", onclick: start(undefined) }, el("strong", {}, "Start without a template"), el("span", {}, templates.length ? "" : "the lab has none yet")),
-        el("button", { type: "button", class: "second", onclick: () => void this.find(this.box.value) }, "Another animal"),
+        el("button", { type: "button", class: "second", onclick: () => void this.find(this.box.value).then(() => this.box.focus()) }, "Another animal"),
       ),
     );
     this.card.querySelector<HTMLElement>("button")?.focus();

@@ -14,7 +14,8 @@ const OUTCOMES: [string, string, string][] = [
   ["n", "Non-recovery", "it did not wake up"],
 ];
 
-export function endDialog(desk: Desk): { open(): void } {
+/** `over`: it has ended; where the focus goes then. */
+export function endDialog(desk: Desk, over: () => void): { open(): void } {
   const template = (): string => desk.room.templates.find((one) => one.id === desk.view.template)?.outcome_type ?? "";
   let outcome = "r";
   const missing = el("ul", { class: "missing-list" });
@@ -66,7 +67,9 @@ export function endDialog(desk: Desk): { open(): void } {
     const body: Record<string, unknown> = { outcome_type: outcome };
     if (weighed !== null) body.implant_weight = weighed;
     const made = await desk.record("surgery.end", body, "Surgery ended");
-    if (made) dialog.close();
+    if (!made) return;
+    dialog.close();
+    over();
   };
 
   return {

@@ -206,6 +206,11 @@ function put(view: View, room: Room | undefined, entry: Entry, skewMs: number): 
       view.events = without(view.events, id);
       view.drugs = without(view.drugs, id);
       view.parts = without(view.parts, id);
+      view.photos = without(view.photos, id);
+      break;
+    case "surgery.time":
+      move(view, entry, String(body.at));
+      note(view, entry, at);
       break;
     case "surgery.end":
       view.endedAt = at;
@@ -220,6 +225,8 @@ function put(view: View, room: Room | undefined, entry: Entry, skewMs: number): 
 
 /** The server has it: only whose tap it was is added, so that it can be taken back here. */
 function own(view: View, entry: Entry): void {
+  if (entry.kind === "surgery.time") return note(view, entry, entry.answer?.at ?? entry.made_at);
+  if (["surgery.column", "surgery.plan", "surgery.take"].includes(entry.kind)) return; // no tap that made the line
   const id = entry.kind === "surgery.photo" ? entry.answer?.result.note : entry.body.id;
   const lists: (Happened & Own)[][] = [view.events, view.drugs, view.photos, view.parts as (Happened & Own)[]];
   for (const list of lists) for (const item of list) if (item.id === id) item.entry = entry;
@@ -234,6 +241,8 @@ function take(view: View, entry: Entry): void {
     const name = String(entry.body.field);
     const before = entry.answer?.result.before as FieldValue;
     view.fields[name] = { value: before, base: view.fields[name]?.base ?? null };
+  } else if (entry.kind === "surgery.time") {
+    move(view, entry, String(entry.answer?.result.before ?? entry.body.base));
   } else if (entry.kind === "surgery.end") {
     view.endedAt = null;
   } else if (!entry.body.base) {
@@ -244,7 +253,20 @@ function take(view: View, entry: Entry): void {
   }
 }
 
+/** The line of a `surgery.time` was at another time. */
+function move(view: View, entry: Entry, at: string): void {
+  const { part, id } = entry.body;
+  if (part === "start") view.startedAt = at;
+  else if (part === "end") view.endedAt = view.endedAt && at;
+  const lists: (Own & { id: string; at: string | null })[][] = [view.events, view.drugs, view.parts];
+  for (const list of lists) for (const item of list) if (item.id === id) item.at = at;
+}
+
 function note(view: View, entry: Entry, at: string): void {
+  if (entry.kind === "surgery.time") {
+    view.changes.push({ field: "time", from: String(entry.body.base), to: String(entry.body.at), at, entry });
+    return;
+  }
   const { field, base: from, value: to } = entry.body;
   if (field === "narrative" || entry.tab !== undefined) return;
   view.changes.push({ field: String(field), from: from as FieldValue, to: to as FieldValue, at, entry });

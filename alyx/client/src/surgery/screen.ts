@@ -46,9 +46,9 @@ export class SurgeryScreen implements Desk {
   ) {
     this.server = server;
     this.view = fold(id, room, server, entries, this.skewMs());
-    const end = endDialog(this);
+    const end = endDialog(this, () => this.focus());
     const finish = el("button", { type: "button", class: "end-button", id: "end", onclick: () => end.open() }, "End …");
-    this.top = el("div", { class: "operating-top" }, el("div", { class: "who-is-it" }, el("h2", {}), el("p", { class: "quiet what" }), el("p", { class: "top-remark" })), finish);
+    this.top = el("div", { class: "operating-top" }, el("div", { class: "who-is-it" }, el("h2", { tabindex: "-1" }), el("p", { class: "quiet what" }), el("p", { class: "top-remark" })), finish);
     const [card, timers, steps, iso, drugs, sites, numbers, photos, narrative, timeline, troubles] = [
       cardPanel(this),
       timersPanel(this),
@@ -77,6 +77,11 @@ export class SurgeryScreen implements Desk {
     screen.stops.push(() => clearInterval(poll));
     void screen.ask();
     return screen;
+  }
+
+  /** For those who work with the keyboard: from the top. */
+  focus(): void {
+    this.top.querySelector<HTMLElement>("h2")?.focus({ preventScroll: true });
   }
 
   stop(): void {

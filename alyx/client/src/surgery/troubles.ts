@@ -20,6 +20,7 @@ const WORDS: Record<string, string> = {
   "surgery.photo": "Photo",
   "surgery.end": "End of the surgery",
   "surgery.take": "Taking back",
+  "surgery.time": "Time of",
 };
 
 export function troublesPanel(desk: Desk): Panel {
