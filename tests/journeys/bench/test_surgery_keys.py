@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from alyx.core.clock import now, utc_to_wall
+from alyx.core.models import Note
 from subjects.models import Drug, ProcedureType, Subject, Surgery, SurgeryTemplate
 from tests.factories import a_subject, a_weighing
 from tests.journeys.bench.conftest import Room, TabletOf
@@ -287,3 +290,43 @@ def test_a_time_that_cannot_be_is_asked_about(tablet_of: TabletOf, room: Room, m
     expect(doubt).to_have_count(0)
     saved(page)
     assert the_surgery(mouse).timeline.get().at == event.at
+
+
+def test_what_has_no_ring_or_no_name_is_found_out(tablet_of: TabletOf, room: Room, mouse: Subject) -> None:
+    """The two checks above can fail."""
+    page = tablet_of(room.anna).open("/surgery/")
+    box = page.get_by_role("searchbox", name="Find an animal by name or cage")
+    names(page)
+    Keys(page).to(box)
+    box.evaluate("one => one.style.setProperty('outline', 'none', 'important')")
+    with pytest.raises(AssertionError, match="no ring"):
+        Keys(page).to(page.locator("#find-animal"))
+    for name in ("aria-label", "placeholder"):
+        page.locator("#find-animal").evaluate("(one, name) => one.removeAttribute(name)", name)
+    with pytest.raises(AssertionError, match="searchbox"):
+        names(page)
+
+
+def test_another_persons_photo_is_taken_back_from_the_timeline(
+    tablet_of: TabletOf, room: Room, mouse: Subject, tmp_path: Path
+) -> None:
+    first = tablet_of(room.anna).open(f"/surgery/{mouse.pk}")
+    first.get_by_role("button", name=re.compile("^Start: by keys")).tap()
+    Image.effect_noise((320, 240), 60).convert("RGB").save(tmp_path / "skull.jpg")
+    first.locator("#camera").set_input_files(tmp_path / "skull.jpg")
+    expect(first.locator(".thumb")).to_have_count(1)
+    saved(first)
+    second = tablet_of(room.ben, LYING).open(f"/surgery/{the_surgery(mouse).pk}")
+    photo = second.locator(".line-item", has_text="Photo")
+    expect(photo).to_contain_text("by anna")
+    photo.get_by_role("button", name="Undo: Photo").tap()
+    for page in (second, first):
+        expect(page.locator(".thumb")).to_have_count(0)
+    saved(second)
+    notes = Note.objects.filter(object_id=the_surgery(mouse).pk)
+    assert notes.get().withdrawn_at is not None
+    second.locator("#bench-undo").get_by_role("button", name="Undo").tap()
+    for page in (second, first):
+        expect(page.locator(".thumb")).to_have_count(1)
+    saved(second)
+    assert notes.get().withdrawn_at is None
