@@ -6,6 +6,7 @@ import { hexOf, uuid } from "./ids";
 import { IdbStore } from "./idb_store";
 import { type Fetch, Net, type Pulse } from "./net";
 import { HERE, Sender } from "./sender";
+import { OverflowStore } from "./overflow";
 import { MemoryStore, type Picture, type Store } from "./store";
 import { type Entry, explained, JournalUnavailable, type Status } from "./types";
 
@@ -81,7 +82,8 @@ export class Journal {
     return Journal.on(parts.store ?? new MemoryStore(), user, { ...parts, pauseMs: parts.pauseMs ?? 500 });
   }
 
-  private static async on(store: Store, user: string, parts: Parts): Promise<Journal> {
+  private static async on(kept: Store, user: string, parts: Parts): Promise<Journal> {
+    const store = new OverflowStore(kept);
     const clock = parts.clock ?? Date.now;
     const fetched: Fetch = parts.fetch ?? ((address, options) => fetch(address, options));
     const tab = uuid();
@@ -89,12 +91,13 @@ export class Journal {
     await store.sweep(new Date(clock() - KEPT_FOR_MS).toISOString());
     const cache = await Cache.load(store, parts.name ?? user);
     const journal = new Journal(user, store, cache, new Net(user, fetched, clock), clock, tab, parts);
+    store.onSpill = (error) => journal.spilled(error);
     await journal.drafts.recover();
     journal.wake();
     return journal;
   }
 
-  /** Record one thing; resolves when it is durable on the device. Open edits about the same come before it. */
+  /** Record one thing; resolves when it is durable on the device, or, if that takes no more, in memory (`status().durable`). Open edits about the same come before it. */
   async add(kind: string, about: string | null, body: object): Promise<Entry> {
     return this.record(kind, about, body);
   }
@@ -265,6 +268,12 @@ export class Journal {
     }
     this.cache.put(entries);
     this.wake();
+  }
+
+  /** The device took something no more, which is in memory and sent from there; or it has all again. */
+  private spilled(error: unknown): void {
+    if (error !== undefined) this.failed(error);
+    else this.cache.statusChanged();
   }
 
   private failed(error: unknown): Error {

@@ -85,6 +85,11 @@ export class MemoryStore implements Store {
     for (const entry of entries) this.entries.set(entry.key, structuredClone(entry));
   }
 
+  /** These are kept elsewhere now. */
+  async forget(entries: Entry[]): Promise<void> {
+    for (const { key } of entries) this.entries.delete(key);
+  }
+
   async drafts(): Promise<Entry[]> {
     return structuredClone([...this.open.values()]);
   }

@@ -67,7 +67,7 @@ export function explained(error: unknown): JournalUnavailable {
   if (name === "QuotaExceededError")
     return new JournalUnavailable(
       "full",
-      "This device's storage is full: what you type now cannot be kept here. Free some space (photos, downloads), then reload this page.",
+      "This device's storage is full: what you type now is sent, but cannot be kept here. Do not close this page before all is sent; free some space (photos, downloads), then reload it.",
     );
   if (name === "SecurityError" || name === "InvalidStateError" || name === "NotAllowedError")
     return new JournalUnavailable(

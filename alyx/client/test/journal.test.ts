@@ -234,14 +234,44 @@ test("the server's clock is measured at each exchange", async () => {
   mine.abandon();
 });
 
-test("a device that is full says so at once and keeps what it has", async () => {
+test("a device that fills up says so at once, and what it cannot keep is sent from memory", async () => {
   const store = new MemoryStore();
-  const mine = await journal(new Server(), store);
+  const server = new Server();
+  const mine = await journal(server, Object.assign(store, { durable: true }));
+  const commit = store.commit.bind(store);
   await mine.add("k", null, { n: 1 });
   store.commit = () => Promise.reject(new DOMException("", "QuotaExceededError"));
-  await assert.rejects(mine.add("k", null, { n: 2 }), /storage is full/);
+  await mine.add("k", null, { n: 2 });
+  mine.write("edit", "a", "text", "typed while it was full", "");
+  await mine.flush();
   assert.match(mine.status().trouble, /storage is full/);
-  assert.equal(mine.status().unsent, 1);
+  assert.deepEqual([mine.status().unsent, mine.status().durable], [3, false]);
+  await mine.send();
+  assert.deepEqual(server.sent.flat().map((entry) => entry.body.n ?? entry.body.value), [1, 2, "typed while it was full"]);
+  assert.equal(mine.status().unsent, 0);
+  store.commit = commit;
+  await mine.add("k", null, { n: 3 });
+  assert.equal(mine.status().durable, true);
+  assert.deepEqual((await store.all()).map((entry) => [entry.body.n ?? entry.body.value, entry.state]), [
+    [1, "confirmed"],
+    [2, "confirmed"],
+    ["typed while it was full", "confirmed"],
+    [3, "local"],
+  ]);
+  mine.abandon();
+});
+
+test("what was only in memory is on the device when that takes it again", async () => {
+  const store = Object.assign(new MemoryStore(), { durable: true });
+  const mine = await journal(new Server(), store);
+  const commit = store.commit.bind(store);
+  store.commit = () => Promise.reject(new DOMException("", "InvalidStateError"));
+  await mine.add("k", null, { n: 1 });
+  assert.deepEqual(await store.all(), []);
+  store.commit = commit;
+  await mine.add("k", null, { n: 2 });
+  assert.deepEqual((await store.pending(9)).map((entry) => entry.body.n), [1, 2]);
+  assert.equal(mine.status().durable, true);
   mine.abandon();
 });
 

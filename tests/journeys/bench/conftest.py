@@ -81,9 +81,12 @@ def tablet_of(up: Bench, browser: Browser, tmp_path: Path) -> Iterator[TabletOf]
     """Switch a tablet on, with somebody logged in: `tablet_of(user, size=LYING)`."""
     made: list[Tablet] = []
 
-    def tablet(user: User | None, size: tuple[int, int] = UPRIGHT, **options: Any) -> Tablet:
+    def tablet(
+        user: User | None, size: tuple[int, int] = UPRIGHT, arguments: tuple[str, ...] = (), **options: Any
+    ) -> Tablet:
         cookies = up.cookies(user) if user else []
-        made.append(Tablet(browser, tmp_path / f"tablet{len(made)}", up.url, cookies, size, options=options))
+        profile = tmp_path / f"tablet{len(made)}"
+        made.append(Tablet(browser, profile, up.url, cookies, size, options=options, arguments=arguments))
         return made[-1].start()
 
     yield tablet

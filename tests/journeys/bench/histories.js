@@ -280,6 +280,10 @@
       for (const key of closed ?? []) this.open.delete(key);
       for (const entry of entries) this.entries.set(entry.key, structuredClone(entry));
     }
+    /** These are kept elsewhere now. */
+    async forget(entries) {
+      for (const { key } of entries) this.entries.delete(key);
+    }
     async drafts() {
       return structuredClone([...this.open.values()]);
     }
@@ -323,7 +327,7 @@
     if (name === "QuotaExceededError")
       return new JournalUnavailable(
         "full",
-        "This device's storage is full: what you type now cannot be kept here. Free some space (photos, downloads), then reload this page."
+        "This device's storage is full: what you type now is sent, but cannot be kept here. Do not close this page before all is sent; free some space (photos, downloads), then reload it."
       );
     if (name === "SecurityError" || name === "InvalidStateError" || name === "NotAllowedError")
       return new JournalUnavailable(
@@ -915,6 +919,98 @@
     });
   }
 
+  // src/overflow.ts
+  var OverflowStore = class {
+    constructor(kept) {
+      this.kept = kept;
+    }
+    kept;
+    memory = new MemoryStore();
+    /** Something here is only in memory. */
+    spilled = false;
+    /** Told when the device takes no more (its error), and when it has all again (undefined). */
+    onSpill = () => {
+    };
+    get durable() {
+      return this.kept.durable && !this.spilled;
+    }
+    async device() {
+      return this.kept.device();
+    }
+    async putDraft(draft) {
+      try {
+        return await this.kept.putDraft(draft);
+      } catch (error) {
+        this.spill(error);
+        return this.memory.putDraft(draft);
+      }
+    }
+    async commit(what) {
+      const left = this.spilled ? await this.movable() : [];
+      if (left.length) {
+        try {
+          await this.kept.commit({ ...what, entries: [...left, ...what.entries] });
+          await this.memory.forget(left);
+          this.spilled = (await this.memory.all()).length > 0;
+          if (!this.spilled) this.onSpill(void 0);
+          return;
+        } catch {
+        }
+      }
+      try {
+        await this.kept.commit(what);
+        await this.memory.forget(what.entries);
+      } catch (error) {
+        this.spill(error);
+        await this.memory.commit(what);
+      }
+    }
+    async drafts() {
+      return this.kept.drafts();
+    }
+    async all() {
+      return this.over(await this.kept.all());
+    }
+    async pending(most) {
+      if (!this.spilled) return this.kept.pending(most);
+      const more = (await this.memory.all()).length;
+      return (await this.over(await this.kept.pending(most + more))).filter(isPending).slice(0, most);
+    }
+    async picture(sha256) {
+      return await this.memory.picture(sha256) ?? this.kept.picture(sha256);
+    }
+    async dropPictures(sha256) {
+      await this.memory.dropPictures(sha256);
+      await this.kept.dropPictures(sha256);
+    }
+    async snapshot(name) {
+      return this.kept.snapshot(name);
+    }
+    async keepSnapshot(name, data) {
+      await this.kept.keepSnapshot(name, data);
+    }
+    async sweep(before) {
+      await this.kept.sweep(before);
+    }
+    close() {
+      this.kept.close();
+    }
+    spill(error) {
+      this.spilled = true;
+      this.onSpill(error);
+    }
+    /** What is here instead of on the device, but for pictures that have not arrived: their bytes are here only. */
+    async movable() {
+      return (await this.memory.all()).filter((entry) => entry.picture === void 0 || !isPending(entry));
+    }
+    /** The device's entries, with what is newer here. */
+    async over(kept) {
+      const here = await this.memory.all();
+      const keys = new Set(here.map((entry) => entry.key));
+      return [...kept.filter((entry) => !keys.has(entry.key)), ...here].sort(inOrder);
+    }
+  };
+
   // src/journal.ts
   var PAUSE_MS = 2e3;
   var KEPT_FOR_MS = 3 * 24 * 3600 * 1e3;
@@ -969,7 +1065,8 @@
     static async openUnsafe(user, parts = {}) {
       return _Journal.on(parts.store ?? new MemoryStore(), user, { ...parts, pauseMs: parts.pauseMs ?? 500 });
     }
-    static async on(store, user, parts) {
+    static async on(kept, user, parts) {
+      const store = new OverflowStore(kept);
       const clock = parts.clock ?? Date.now;
       const fetched = parts.fetch ?? ((address, options) => fetch(address, options));
       const tab = uuid();
@@ -977,11 +1074,12 @@
       await store.sweep(new Date(clock() - KEPT_FOR_MS).toISOString());
       const cache = await Cache.load(store, parts.name ?? user);
       const journal = new _Journal(user, store, cache, new Net(user, fetched, clock), clock, tab, parts);
+      store.onSpill = (error) => journal.spilled(error);
       await journal.drafts.recover();
       journal.wake();
       return journal;
     }
-    /** Record one thing; resolves when it is durable on the device. Open edits about the same come before it. */
+    /** Record one thing; resolves when it is durable on the device, or, if that takes no more, in memory (`status().durable`). Open edits about the same come before it. */
     async add(kind, about, body) {
       return this.record(kind, about, body);
     }
@@ -1129,6 +1227,11 @@
       }
       this.cache.put(entries);
       this.wake();
+    }
+    /** The device took something no more, which is in memory and sent from there; or it has all again. */
+    spilled(error) {
+      if (error !== void 0) this.failed(error);
+      else this.cache.statusChanged();
     }
     failed(error) {
       const said = explained(error);

@@ -26,13 +26,15 @@ class Tablet:
     context: BrowserContext | None = None
     errors: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    """Of Chromium, beside `ARGUMENTS`."""
 
     def start(self) -> "Tablet":
         """Switch it on; what the profile holds is still there."""
         self.context = self.browser.browser_type.launch_persistent_context(
             str(self.profile),
             executable_path=os.environ.get("ALYX_CHROMIUM") or "/usr/bin/chromium",
-            args=ARGUMENTS,
+            args=[*ARGUMENTS, *self.arguments],
             viewport={"width": self.size[0], "height": self.size[1]},
             has_touch=True,
             reduced_motion="reduce",
