@@ -1412,18 +1412,25 @@
       const journal = this.tabs[tab];
       if (!journal) return;
       const durable = /* @__PURE__ */ new Map();
-      for (const entry of await journal.entries()) if (entry.kind === "session.note.text" && entry.about) durable.set(entry.about, String(entry.body.value));
+      for (const { id, by } of this.fields) durable.set(id, by.size > 1 ? await this.kept(journal, id, tab) : await this.shown(journal, id));
       if (inOrder2) await journal.close();
       else journal.abandon();
       const next = await this.open(tab);
       for (const { id, by, said } of this.fields) {
         const mine = by.get(tab);
-        if (!mine || by.size > 1) continue;
-        const shown = await this.shown(next, id);
+        if (!mine) continue;
+        const shown = by.size > 1 ? await this.kept(next, id, tab) : await this.shown(next, id);
         const least = inOrder2 ? mine.value : durable.get(id) ?? "";
         if (said.indexOf(shown) < said.indexOf(least)) this.faults.push(`after ${inOrder2 ? "a reload" : "a crash"} ${JSON.stringify(shown)} instead of ${JSON.stringify(least)}`);
-        by.set(tab, { given: shown, value: shown });
+        by.set(tab, { given: by.size > 1 ? mine.given : shown, value: shown });
       }
+    }
+    /** Of a note that both tabs write: how much of what this one typed the device has. */
+    async kept(journal, id, tab) {
+      const mine = this.fields.find((field) => field.id === id)?.by.get(tab);
+      if (!mine) return "";
+      const texts = (await journal.entries(id)).filter((entry) => entry.kind === "session.note.text").map((entry) => String(entry.body.value));
+      return texts.filter((text) => text.length > mine.given.length && mine.value.startsWith(text)).reduce((one, other) => other.length > one.length ? other : one, mine.given);
     }
     /** The text of a note, as a page would show it: the last that this device typed. */
     async shown(journal, id) {
