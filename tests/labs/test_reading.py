@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 
 OF_NOTHING = {"ImagingStack", "DataNotice", "RigWatch"}
 """Of no session, about nothing, of a rig of no lab: everybody's."""
-OWN = {"Token", "Mute", "NotificationRule", "Delivery"}
+OWN = {"Token", "Mute", "NotificationRule", "Delivery", "JournalEntry"}
 ENGINE = set(apps.get_app_config("transfers").get_models())
 
 

@@ -375,6 +375,7 @@ def test_it_fits_is_large_enough_and_says_nothing_on_the_console(
         shown.append(name)
 
     look("choosing")
+    page.locator("#find-animal").fill(mouse.nickname)  # others of the room fill the tiles
     page.locator(f'[data-animal="{mouse.nickname}"]').tap()
     look("animal")
     page.locator('[data-template="headplate, standard"]').tap()
