@@ -22,7 +22,9 @@ export class OverflowStore implements Store {
 
   async putDraft(draft: Entry): Promise<boolean> {
     try {
-      return await this.kept.putDraft(draft);
+      const taken = await this.kept.putDraft(draft);
+      await this.settled([draft.key]);
+      return taken;
     } catch (error) {
       this.spill(error);
       return this.memory.putDraft(draft);
@@ -34,9 +36,7 @@ export class OverflowStore implements Store {
     if (left.length) {
       try {
         await this.kept.commit({ ...what, entries: [...left, ...what.entries] });
-        await this.memory.forget(left);
-        this.spilled = (await this.memory.all()).length > 0;
-        if (!this.spilled) this.onSpill(undefined);
+        await this.settled([...keysOf(what), ...left.map(({ key }) => key)]);
         return;
       } catch {
         // no room for all of it: perhaps for this
@@ -44,7 +44,7 @@ export class OverflowStore implements Store {
     }
     try {
       await this.kept.commit(what);
-      await this.memory.forget(what.entries); // the device has what is newer
+      await this.settled(keysOf(what));
     } catch (error) {
       this.spill(error);
       await this.memory.commit(what);
@@ -95,6 +95,14 @@ export class OverflowStore implements Store {
     this.onSpill(error);
   }
 
+  /** The device has these now, and newer than here. */
+  private async settled(keys: string[]): Promise<void> {
+    if (!this.spilled) return;
+    await this.memory.forget(keys);
+    this.spilled = [...(await this.memory.all()), ...(await this.memory.drafts())].length > 0;
+    if (!this.spilled) this.onSpill(undefined);
+  }
+
   /** What is here instead of on the device, but for pictures that have not arrived: their bytes are here only. */
   private async movable(): Promise<Entry[]> {
     return (await this.memory.all()).filter((entry) => entry.picture === undefined || !isPending(entry));
@@ -106,4 +114,8 @@ export class OverflowStore implements Store {
     const keys = new Set(here.map((entry) => entry.key));
     return [...kept.filter((entry) => !keys.has(entry.key)), ...here].sort(inOrder);
   }
+}
+
+function keysOf({ entries, closed }: Commit): string[] {
+  return [...entries.map(({ key }) => key), ...(closed ?? [])];
 }

@@ -86,8 +86,11 @@ export class MemoryStore implements Store {
   }
 
   /** These are kept elsewhere now. */
-  async forget(entries: Entry[]): Promise<void> {
-    for (const { key } of entries) this.entries.delete(key);
+  async forget(keys: string[]): Promise<void> {
+    for (const key of keys) {
+      this.entries.delete(key);
+      this.open.delete(key);
+    }
   }
 
   async drafts(): Promise<Entry[]> {

@@ -261,6 +261,22 @@ test("a device that fills up says so at once, and what it cannot keep is sent fr
   mine.abandon();
 });
 
+test("a keystroke that the device did not take is called unsafe only until it has the next", async () => {
+  const store = Object.assign(new MemoryStore(), { durable: true });
+  const mine = await journal(new Server(), store);
+  const put = store.putDraft.bind(store);
+  store.putDraft = () => Promise.reject(new DOMException("", "QuotaExceededError"));
+  mine.write("k", "a", "text", "f", "");
+  await new Promise((done) => setTimeout(done, 5));
+  assert.equal(mine.status().durable, false);
+  store.putDraft = put;
+  mine.write("k", "a", "text", "fo", "");
+  await new Promise((done) => setTimeout(done, 5));
+  assert.equal(mine.status().durable, true);
+  assert.deepEqual(texts(await store.drafts()), ["fo"]);
+  mine.abandon();
+});
+
 test("what was only in memory is on the device when that takes it again", async () => {
   const store = Object.assign(new MemoryStore(), { durable: true });
   const mine = await journal(new Server(), store);

@@ -159,7 +159,7 @@ def outcome_of(act: Callable[[], Result], confirmed: bool) -> Outcome:
         return Outcome(EntryState.KEPT, dict(error.extra), error.detail, error.fields)
     except OperationalError:
         raise
-    except Exception:
+    except Exception:  # a mistake of ours costs the person nothing: the entry is kept, the fault is in the log
         fault = request_id.get() or "without a number"
         logger.exception("an entry of a journal could not be applied")
         return Outcome(EntryState.KEPT, {"fault": fault}, f"the server could not apply this (fault {fault})")
@@ -174,7 +174,7 @@ def lab_of(kind: Kind | None, one: Any) -> UUID | None:
             return kind.lab_of(one.about, one.body)
     except OperationalError:
         raise
-    except Exception:
+    except Exception:  # nobody but its author sees the entry then; it must not fail for that
         logger.exception("whose lab an entry of the kind %s is", one.kind)
         return None
 

@@ -281,8 +281,11 @@
       for (const entry of entries) this.entries.set(entry.key, structuredClone(entry));
     }
     /** These are kept elsewhere now. */
-    async forget(entries) {
-      for (const { key } of entries) this.entries.delete(key);
+    async forget(keys) {
+      for (const key of keys) {
+        this.entries.delete(key);
+        this.open.delete(key);
+      }
     }
     async drafts() {
       return structuredClone([...this.open.values()]);
@@ -939,7 +942,9 @@
     }
     async putDraft(draft) {
       try {
-        return await this.kept.putDraft(draft);
+        const taken = await this.kept.putDraft(draft);
+        await this.settled([draft.key]);
+        return taken;
       } catch (error) {
         this.spill(error);
         return this.memory.putDraft(draft);
@@ -950,16 +955,14 @@
       if (left.length) {
         try {
           await this.kept.commit({ ...what, entries: [...left, ...what.entries] });
-          await this.memory.forget(left);
-          this.spilled = (await this.memory.all()).length > 0;
-          if (!this.spilled) this.onSpill(void 0);
+          await this.settled([...keysOf(what), ...left.map(({ key }) => key)]);
           return;
         } catch {
         }
       }
       try {
         await this.kept.commit(what);
-        await this.memory.forget(what.entries);
+        await this.settled(keysOf(what));
       } catch (error) {
         this.spill(error);
         await this.memory.commit(what);
@@ -999,6 +1002,13 @@
       this.spilled = true;
       this.onSpill(error);
     }
+    /** The device has these now, and newer than here. */
+    async settled(keys) {
+      if (!this.spilled) return;
+      await this.memory.forget(keys);
+      this.spilled = [...await this.memory.all(), ...await this.memory.drafts()].length > 0;
+      if (!this.spilled) this.onSpill(void 0);
+    }
     /** What is here instead of on the device, but for pictures that have not arrived: their bytes are here only. */
     async movable() {
       return (await this.memory.all()).filter((entry) => entry.picture === void 0 || !isPending(entry));
@@ -1010,6 +1020,9 @@
       return [...kept.filter((entry) => !keys.has(entry.key)), ...here].sort(inOrder);
     }
   };
+  function keysOf({ entries, closed }) {
+    return [...entries.map(({ key }) => key), ...closed ?? []];
+  }
 
   // src/journal.ts
   var PAUSE_MS = 2e3;
